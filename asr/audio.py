@@ -1,0 +1,96 @@
+"""Any recording that soundfile reads, as mono float32 samples at one rate."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from asr.errors import AudioError
+
+Samples = npt.NDArray[np.float32]
+
+#: Suffixes looked for in folders: what libsndfile 1.2 reads, SPHERE included.
+AUDIO_SUFFIXES = frozenset(
+    ".wav .flac .ogg .opus .mp3 .sph .aif .aiff .aifc .au .snd .caf .w64 .rf64 .nist".split()
+)
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a recording's header says: rate in Hz, channels, duration in seconds."""
+
+    sample_rate: int
+    channels: int
+    duration: float
+
+
+def audio_info(path: Path) -> AudioInfo:
+    """Return rate, channels and duration from the header, without decoding.
+
+    Raises:
+        AudioError: If the file is missing, empty or not audio that soundfile reads.
+    """
+    with _open(path) as file:
+        return AudioInfo(file.samplerate, file.channels, file.frames / file.samplerate)
+
+
+def read_audio(
+    path: Path, sample_rate: int, *, offset: float = 0.0, duration: float | None = None
+) -> Samples:
+    """Return mono samples at ``sample_rate`` Hz, shape (N,), in [-1, 1].
+
+    Channels are averaged; another rate is converted with soxr's high-quality filter.
+
+    Args:
+        path: The recording.
+        sample_rate: Rate wanted, Hz.
+        offset: Where to start, seconds.
+        duration: How much to read, seconds; None reads to the end.
+
+    Raises:
+        AudioError: If the file cannot be read, or holds nothing at that place.
+    """
+    with _open(path) as file:
+        start = round(offset * file.samplerate)
+        if start >= file.frames:
+            length = file.frames / file.samplerate
+            raise AudioError(
+                f"{path}: starts at {offset:g} s, but the recording has {length:g} s"
+                if start
+                else f"{path}: holds no samples"
+            )
+        count = -1 if duration is None else max(1, round(duration * file.samplerate))
+        try:
+            file.seek(start)
+            frames = file.read(count, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"{path}: breaks off while reading: {error}") from None
+        rate = file.samplerate
+    if not len(frames):
+        raise AudioError(f"{path}: holds no samples")
+    samples = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1)
+    return resample(samples, rate, sample_rate)
+
+
+def resample(samples: Samples, source: float, target: float) -> Samples:
+    """Return samples converted from ``source`` Hz to ``target`` Hz, shape (N',)."""
+    if source == target:
+        return samples
+    converted: Samples = soxr.resample(samples, source, target)
+    return converted
+
+
+def _open(path: Path) -> soundfile.SoundFile:
+    if not path.exists():
+        raise AudioError(f"{path}: no such file")
+    if path.is_dir():
+        raise AudioError(f"{path}: is a folder, not a recording")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path}: is empty (0 bytes)")
+    try:
+        return soundfile.SoundFile(path)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{path}: is not audio that can be read: {error}") from None

@@ -1,0 +1,315 @@
+"""Every setting: one tree of frozen dataclasses, read from TOML and ``--set``."""
+
+import dataclasses
+import difflib
+import tomllib
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal
+
+from asr.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextConfig:
+    """How transcripts are normalised, for training and for scoring alike."""
+
+    form: Literal["NFC", "NFKC"] = "NFC"
+    """Unicode form; NFKC also folds ligatures, full-width letters and superscripts."""
+    case: Literal["lower", "upper", "keep"] = "lower"
+    punctuation: Literal["strip", "keep"] = "strip"
+    """``strip`` turns punctuation and symbols into spaces."""
+    inside_words: str = "'"
+    """Characters that ``strip`` leaves alone between two letters or digits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenConfig:
+    """What the network spells with."""
+
+    unit: Literal["char", "subword"] = "char"
+    size: int = 200
+    """Number of subwords wanted (sentencepiece unigram); characters take what is there."""
+
+    def __post_init__(self) -> None:
+        _require(self.size >= 2, "tokens.size", "at least 2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureConfig:
+    """Samples to frames."""
+
+    kind: Literal["log-mel", "mfcc"] = "log-mel"
+    sample_rate: int = 16000
+    """Hz; recordings at other rates are converted."""
+    frame_length: float = 0.025
+    """Seconds."""
+    frame_shift: float = 0.010
+    """Seconds."""
+    num_mels: int = 80
+    num_ceps: int = 40
+    """Cepstra kept, for ``mfcc``."""
+    low_freq: float = 20.0
+    """Lower edge of the lowest mel band, Hz."""
+    high_freq: float = 0.0
+    """Upper edge of the highest mel band, Hz; 0 is half the sample rate."""
+    cmvn: Literal["utterance", "global", "none"] = "utterance"
+    """Mean and variance normalisation: by utterance, or by the training set's."""
+
+    def __post_init__(self) -> None:
+        _require(
+            1000 <= self.sample_rate <= 192000, "features.sample_rate", "1000-192000"
+        )
+        _require(
+            0 < self.frame_shift <= 0.1, "features.frame_shift", "above 0, up to 0.1"
+        )
+        _require(
+            0.002 <= self.frame_length <= 0.5, "features.frame_length", "0.002 to 0.5"
+        )
+        _require(1 <= self.num_mels <= 512, "features.num_mels", "1 to 512")
+        _require(
+            1 <= self.num_ceps <= self.num_mels, "features.num_ceps", "1 to num_mels"
+        )
+        top = self.high_freq or self.sample_rate / 2
+        _require(0 <= self.low_freq < top, "features.low_freq", "below high_freq")
+        _require(
+            top <= self.sample_rate / 2, "features.high_freq", "at most half the rate"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """What training does to the audio so that it learns the words, not the recordings."""
+
+    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
+    """Playback speeds, one drawn for each utterance and epoch (Ko et al. 2015)."""
+    freq_masks: int = 2
+    """SpecAugment (Park et al. 2019): how many bands are masked, and how wide at most."""
+    freq_mask_width: int = 15
+    """Mel bands or cepstra."""
+    time_masks: int = 2
+    """For each utterance; a tenth of a second of speech is never masked entirely."""
+    time_mask_width: float = 0.2
+    """Seconds, at most; and at most ``time_mask_share`` of the utterance."""
+    time_mask_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        speeds = bool(self.speeds) and all(0.5 <= s <= 2 for s in self.speeds)
+        _require(speeds, "augment.speeds", "one or more of 0.5 to 2")
+        for name in ("freq_masks", "freq_mask_width", "time_masks"):
+            _require(getattr(self, name) >= 0, f"augment.{name}", "0 or more")
+        _require(self.time_mask_width >= 0, "augment.time_mask_width", "0 or more")
+        _require(0 <= self.time_mask_share <= 1, "augment.time_mask_share", "0 to 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The acoustic model: convolutions, recurrent layers, one linear layer."""
+
+    subsampling: Literal[2, 4, 8] = 4
+    """Input frames for each output frame; a convolution of stride 2 for each factor 2."""
+    conv_channels: int = 32
+    cell: Literal["lstm", "gru", "rnn"] = "lstm"
+    layers: int = 3
+    hidden: int = 256
+    """Units of each layer and direction."""
+    bidirectional: bool = True
+    layer_norm: bool = True
+    """Layer normalisation of each recurrent layer's input (Ba et al. 2016)."""
+    residual: bool = True
+    """Add a layer's input to its output where both are equally wide."""
+    dropout: float = 0.2
+    """Share of each recurrent layer's outputs dropped in training."""
+
+    def __post_init__(self) -> None:
+        for name in ("conv_channels", "layers", "hidden"):
+            _require(getattr(self, name) >= 1, f"model.{name}", "1 or more")
+        _require(0 <= self.dropout < 1, "model.dropout", "0 or more, below 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The training loop."""
+
+    epochs: int = 60
+    batch_seconds: float = 60.0
+    """Audio in a batch, padding included, seconds; bounds memory."""
+    learning_rate: float = 2e-3
+    """Peak of the schedule (AdamW)."""
+    warmup: float = 0.1
+    """Share of all steps in which the learning rate rises from 0; then cosine to 0."""
+    weight_decay: float = 1e-2
+    clip: float = 5.0
+    """Largest norm of the gradient over all weights."""
+    patience: int = 0
+    """Stop after so many epochs without a better dev WER; 0 never."""
+
+    def __post_init__(self) -> None:
+        _require(self.epochs >= 1, "train.epochs", "1 or more")
+        _require(self.batch_seconds > 0, "train.batch_seconds", "above 0")
+        _require(self.learning_rate > 0, "train.learning_rate", "above 0")
+        _require(0 <= self.warmup < 1, "train.warmup", "0 or more, below 1")
+        _require(self.weight_decay >= 0, "train.weight_decay", "0 or more")
+        _require(self.clip > 0, "train.clip", "above 0")
+        _require(self.patience >= 0, "train.patience", "0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The whole tree; a field of a section is written ``section.field``."""
+
+    seed: int = 0
+    text: TextConfig = field(default_factory=TextConfig)
+    tokens: TokenConfig = field(default_factory=TokenConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
+    """Return the defaults, overridden by a TOML file, overridden by ``key=value``.
+
+    Values of ``settings`` are in TOML's syntax; a bare word is a string.
+
+    Raises:
+        ConfigError: If the file is missing or not TOML, or a setting is unknown, of
+            the wrong type or out of range; the message names file and key.
+    """
+    tree: dict[str, Any] = {}
+    if path is not None:
+        try:
+            tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        except FileNotFoundError:
+            raise ConfigError(f"{path}: no such config file") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path}: is not a TOML file: {error}") from None
+        # Checked before --set is laid over it, so that the message names the file.
+        try:
+            config_from_dict(tree)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
+    for setting in settings:
+        _apply(tree, setting)
+    return config_from_dict(tree)
+
+
+def config_from_dict(tree: Mapping[str, Any]) -> Config:
+    """Return the config a tree of plain values describes; missing ones are defaults.
+
+    Raises:
+        ConfigError: If a key is unknown or a value of the wrong type or out of range.
+    """
+    config = _build(Config, tree, "")
+    assert isinstance(config, Config)
+    return config
+
+
+def config_to_dict(config: Config) -> dict[str, Any]:
+    """Return the tree as plain values; the inverse of :func:`config_from_dict`."""
+    return dataclasses.asdict(config)
+
+
+def dump_toml(config: Config) -> str:
+    """Return the whole tree as TOML text."""
+    import tomli_w
+
+    return tomli_w.dumps(config_to_dict(config))
+
+
+def config_differences(old: Config, new: Config) -> list[str]:
+    """Return ``key: old -> new`` for each setting that differs."""
+    before, after = _flat(config_to_dict(old)), _flat(config_to_dict(new))
+    return [
+        f"{key}: {before[key]!r} -> {after[key]!r}"
+        for key in before
+        if before[key] != after[key]
+    ]
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _apply(tree: dict[str, Any], setting: str) -> None:
+    """Lay one ``key=value`` over the tree."""
+    key, equals, text = setting.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise ConfigError(f"--set {setting}: must be key=value, as in model.hidden=320")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    *sections, name = key.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"unknown setting {key}{_suggestion(key)}")
+    tree[name] = value
+
+
+def _build(kind: type, tree: Mapping[str, Any], prefix: str) -> Any:
+    hints = typing.get_type_hints(kind)
+    for key in tree:
+        if key not in hints:
+            name = f"{prefix}{key}"
+            raise ConfigError(f"unknown setting {name}{_suggestion(name)}")
+    values = {
+        key: _convert(hints[key], value, f"{prefix}{key}")
+        for key, value in tree.items()
+    }
+    return kind(**values)
+
+
+def _convert(hint: Any, value: Any, key: str) -> Any:
+    """Return the value as its field's type, or say what the type is."""
+    origin = typing.get_origin(hint)
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{key} is a section, not a value; set {key}.<name>")
+        return _build(typing.cast(type, hint), value, f"{key}.")
+    if origin is Literal:
+        choices = typing.get_args(hint)
+        if value not in choices or isinstance(value, bool):
+            listed = ", ".join(str(choice) for choice in choices)
+            raise ConfigError(f"{key} is {value!r}; it must be one of {listed}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(
+                f"{key} is {value!r}; it must be a list, as in [0.9, 1.0]"
+            )
+        return tuple(_convert(typing.get_args(hint)[0], item, key) for item in value)
+    assert not isinstance(hint, UnionType), f"{key}: give the field a plain type"
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not hint:
+        words = {int: "a whole number", float: "a number", bool: "true or false"}
+        wanted = words.get(hint, "a string")
+        raise ConfigError(f"{key} is {value!r}; it must be {wanted}")
+    return value
+
+
+def _suggestion(key: str) -> str:
+    known = list(_flat(config_to_dict(Config())))
+    close = difflib.get_close_matches(key, known, n=1)
+    if not close:
+        tail = key.rpartition(".")[2]
+        close = [name for name in known if name.rpartition(".")[2] == tail][:1]
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _require(holds: bool, key: str, wanted: str) -> None:
+    # Not <=: comparisons with NaN are false, so a NaN is refused too.
+    if not holds:
+        raise ConfigError(f"{key} is out of range; it must be {wanted}")

@@ -1,0 +1,49 @@
+"""What a user can do wrong, as exceptions.
+
+Messages say *where: what; what to do*. The command line prints them as one line and
+exits with 1; everything else that is raised is a bug and shows its traceback.
+"""
+
+
+class AsrError(Exception):
+    """Base of every error that the user, not the programmer, can mend."""
+
+
+class ConfigError(AsrError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class ManifestError(AsrError):
+    """A manifest or hypothesis file cannot be read or contradicts itself."""
+
+
+class CorpusError(AsrError):
+    """A source of recordings and texts cannot be imported."""
+
+
+class AudioError(AsrError):
+    """A recording is missing, unreadable or empty."""
+
+
+class TokenError(AsrError):
+    """A text cannot be written with the tokens at hand."""
+
+
+class ModelError(AsrError):
+    """A model file is missing, damaged or of another kind."""
+
+
+class TrainingError(AsrError):
+    """Training cannot start or go on."""
+
+
+class ScoreError(AsrError):
+    """Reference and hypothesis cannot be compared."""
+
+
+class FileError(AsrError):
+    """A file or folder cannot be written or is already in use."""
+
+
+class MissingPackageError(AsrError):
+    """An optional package is needed for what was asked."""

@@ -1,0 +1,57 @@
+"""Writing files that are complete or absent."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from asr.errors import FileError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path that takes the place of ``path`` when the block ends well.
+
+    The temporary file lies in the same folder, is flushed to the disk and then renamed,
+    so a reader sees the old file or the new one and never a part. If the block raises,
+    the temporary file is removed and ``path`` stays as it was.
+
+    Raises:
+        FileError: If the folder or file cannot be written (permission, full disk).
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Readable by whom the umask allows; mkstemp would keep it to the owner.
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        temporary.chmod(0o666 & ~_umask())
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise FileError(
+            f"{path}: cannot be written: {error.strerror or error}"
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8 with ``\\n`` line ends, whole or not at all.
+
+    Raises:
+        FileError: If it cannot be written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,106 @@
+"""What a recogniser heard, and the files it is written to."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from asr.errors import ManifestError
+from asr.files import write_text
+from asr.manifest import read_json_lines, read_manifest
+
+_TRN_LINE = re.compile(r"(?P<text>.*?)\s*\((?P<id>[^()\s]+)\)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hypothesis:
+    """The recogniser's answer for one utterance.
+
+    Attributes:
+        id: The utterance's id.
+        text: The words heard, in the model's normalised form.
+        score: Natural logarithm of the best path's probability (CTC); 0 is certain.
+        duration: Length of the audio, seconds.
+    """
+
+    id: str
+    text: str
+    score: float
+    duration: float
+
+
+def to_json(hypothesis: Hypothesis) -> str:
+    """Return one JSON line: id, text, duration (s) and score."""
+    return json.dumps(
+        {
+            "id": hypothesis.id,
+            "text": hypothesis.text,
+            "duration": round(hypothesis.duration, 3),
+            "score": round(hypothesis.score, 4),
+        },
+        ensure_ascii=False,
+    )
+
+
+def read_texts(path: Path) -> dict[str, str]:
+    """Return id -> text of a manifest, a file of hypotheses or a sclite ``trn`` file.
+
+    JSON lines need ``text``, and ``id`` or ``audio_filepath`` (then the file's stem is
+    the id). A file whose name ends in ``.trn`` has a line ``words (id)`` each.
+
+    Raises:
+        ManifestError: If the file is missing, a line has no text or id, or an id
+            occurs twice.
+    """
+    pairs = _read_trn(path) if path.suffix == ".trn" else _read_json(path)
+    texts: dict[str, str] = {}
+    for where, name, text in pairs:
+        if name in texts:
+            raise ManifestError(f"{where}: id {name!r} occurs a second time")
+        texts[name] = text
+    return texts
+
+
+def write_trn(path: Path, texts: Iterable[tuple[str, str]]) -> None:
+    """Write (id, text) pairs as a NIST ``trn`` file, one ``words (id)`` a line.
+
+    Raises:
+        FileError: If the file cannot be written.
+    """
+    write_text(path, "".join(f"{text} ({name})\n" for name, text in texts))
+
+
+def _read_json(path: Path) -> list[tuple[str, str, str]]:
+    rows = read_json_lines(path)
+    names: list[object]
+    if all("id" in row for _, row in rows):
+        names = [row["id"] for _, row in rows]
+    else:
+        names = [utterance.id for utterance in read_manifest(path)]
+    pairs = []
+    for (line, row), name in zip(rows, names, strict=True):
+        text = row.get("text")
+        if not isinstance(text, str):
+            raise ManifestError(f"{path}:{line}: no text for id {name!r}")
+        pairs.append((f"{path}:{line}", str(name), text))
+    return pairs
+
+
+def _read_trn(path: Path) -> list[tuple[str, str, str]]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: cannot be read: {error}") from None
+    pairs = []
+    for number, line in enumerate(lines, start=1):
+        # NIST: lines that begin with ;; are comments.
+        if not line.strip() or line.startswith(";;"):
+            continue
+        match = _TRN_LINE.fullmatch(line.strip())
+        if match is None:
+            raise ManifestError(f"{path}:{number}: is not a trn line: words (id)")
+        pairs.append((f"{path}:{number}", match["id"], match["text"]))
+    return pairs

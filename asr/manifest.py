@@ -1,0 +1,188 @@
+"""Utterances, and the JSON-lines file of them.
+
+The file has NeMo's keys (``audio_filepath``, ``offset``, ``duration``, ``text``) plus
+``id`` and ``speaker``; any other key is kept as it came. Paths in it are relative to
+the manifest's own folder, so that the folder can be moved.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from asr.errors import ManifestError
+from asr.files import write_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Utterance:
+    """One stretch of speech and, where it is known, what was said.
+
+    Attributes:
+        id: Unique name within a manifest; no white space.
+        audio: Path of the recording.
+        offset: Start within the recording, seconds.
+        duration: Length, seconds; None until somebody has measured it: to the end.
+        text: What was said; None if unknown, "" if nothing was.
+        speaker: Who said it; None if unknown.
+        extra: Further keys of the manifest line, as they came.
+    """
+
+    id: str
+    audio: Path
+    offset: float = 0.0
+    duration: float | None = None
+    text: str | None = None
+    speaker: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def read_manifest(path: Path) -> list[Utterance]:
+    """Return the utterances of a JSON-lines manifest, in its order.
+
+    A line without ``id`` gets one from its path (and offset, if it has one).
+
+    Raises:
+        ManifestError: If the file is missing, a line is not a JSON object with
+            ``audio_filepath``, a value has the wrong type, or an id occurs twice.
+    """
+    rows = read_json_lines(path)
+    entries = [_parse(row, f"{path}:{line}", path.parent) for line, row in rows]
+    nameless = [n for n, (_, row) in enumerate(rows) if "id" not in row]
+    names = ids_from_paths([entries[n].audio for n in nameless])
+    for n, name in zip(nameless, names, strict=True):
+        entry = entries[n]
+        suffix = f"-{round(entry.offset * 1000):07d}" if entry.offset else ""
+        entries[n] = replace(entry, id=name + suffix)
+    seen: dict[str, int] = {}
+    for (line, _), entry in zip(rows, entries, strict=True):
+        if entry.id in seen:
+            raise ManifestError(
+                f"{path}:{line}: id {entry.id!r} stands in line {seen[entry.id]} too; "
+                "give every utterance an id of its own"
+            )
+        seen[entry.id] = line
+    return entries
+
+
+def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
+    """Write utterances as JSON lines, paths relative to the manifest's folder.
+
+    Raises:
+        FileError: If the file cannot be written.
+    """
+    lines = []
+    for utterance in utterances:
+        row: dict[str, Any] = {
+            "id": utterance.id,
+            "audio_filepath": _relative(utterance.audio, path.parent),
+            "offset": round(utterance.offset, 6),
+        }
+        if utterance.duration is not None:
+            row["duration"] = round(utterance.duration, 6)
+        if utterance.text is not None:
+            row["text"] = utterance.text
+        if utterance.speaker is not None:
+            row["speaker"] = utterance.speaker
+        row.update({k: v for k, v in utterance.extra.items() if k not in row})
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    write_text(path, "".join(lines))
+
+
+def read_json_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Return (line number, object) of each line that is not blank.
+
+    Raises:
+        ManifestError: If the file cannot be read or a line is not a JSON object.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise ManifestError(f"{path}: is a folder, not a file of JSON lines") from None
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path}: is not UTF-8 text ({error.reason})") from None
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read: {error.strerror}") from None
+    rows = []
+    # Not splitlines(): U+2028 and its like may stand inside a JSON string.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise ManifestError(f"{path}:{number}: is not JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise ManifestError(f"{path}:{number}: is not a JSON object")
+        rows.append((number, row))
+    return rows
+
+
+def ids_from_paths(paths: Sequence[Path]) -> list[str]:
+    """Return an id for each path: what differs between them, joined with ``-``.
+
+    The folder all paths share and the file's suffix are left out; white space becomes
+    ``_``, since an id stands in files that are split at white space.
+    """
+    if not paths:
+        return []
+    absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - keeps links
+    shared = Path(os.path.commonpath([path.parent for path in absolute]))
+    return [
+        "_".join("-".join(path.relative_to(shared).with_suffix("").parts).split())
+        for path in absolute
+    ]
+
+
+def _parse(row: dict[str, Any], where: str, folder: Path) -> Utterance:
+    rest = dict(row)
+    audio = rest.pop("audio_filepath", None)
+    if not isinstance(audio, str) or not audio:
+        raise ManifestError(f"{where}: no audio_filepath; every line needs one")
+    text = _optional_string(rest, "text", where)
+    speaker = rest.pop("speaker", None)
+    if speaker is not None and not isinstance(speaker, str | int):
+        raise ManifestError(f"{where}: speaker is {speaker!r}; it must be a string")
+    name = rest.pop("id", "")
+    if not isinstance(name, str | int) or len(str(name).split()) > 1:
+        raise ManifestError(f"{where}: id is {name!r}; it must be one word")
+    return Utterance(
+        id=str(name),
+        audio=folder / audio,
+        offset=_seconds(rest, "offset", where) or 0.0,
+        duration=_seconds(rest, "duration", where),
+        text=text,
+        speaker=None if speaker is None else str(speaker),
+        extra=rest,
+    )
+
+
+def _seconds(row: dict[str, Any], key: str, where: str) -> float | None:
+    value = row.pop(key, None)
+    if value is None:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value < float("inf"):
+        raise ManifestError(
+            f"{where}: {key} is {value!r}; it must be seconds, 0 or more"
+        )
+    return float(value)
+
+
+def _optional_string(row: dict[str, Any], key: str, where: str) -> str | None:
+    value = row.pop(key, None)
+    if value is not None and not isinstance(value, str):
+        raise ManifestError(f"{where}: {key} is {value!r}; it must be a string")
+    return value
+
+
+def _relative(audio: Path, folder: Path) -> str:
+    """Return the path as seen from ``folder``; absolute on another Windows drive."""
+    try:
+        return Path(os.path.relpath(audio, folder)).as_posix()
+    except ValueError:
+        return audio.absolute().as_posix()

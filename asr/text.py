@@ -1,0 +1,54 @@
+"""Transcript normalisation, the same for REF and HYP."""
+
+import unicodedata
+
+from asr.config import TextConfig
+
+#: Typographic and modifier apostrophes, written as the plain one.
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\uff07", "'"))
+#: Zero-width joiners are format characters too, but spell words in Persian and Indic.
+_JOINERS = "\u200c\u200d"
+
+
+def normalise(text: str, config: TextConfig) -> str:
+    """Return the text in the form that is trained on and scored.
+
+    Unicode form and case as configured; control and format characters (BOM, direction
+    marks, zero-width spaces) go; with ``punctuation = "strip"`` punctuation and symbols
+    become spaces, save ``inside_words`` between letters, digits or marks; runs of white
+    space become one space.
+
+    >>> normalise("Don't  say “U.S.” – O’Neill!", TextConfig())
+    "don't say u s o'neill"
+    """
+    text = unicodedata.normalize(config.form, text)
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf" or c in _JOINERS)
+    if config.case == "lower":
+        text = text.lower()
+    elif config.case == "upper":
+        text = text.upper()
+    if config.punctuation == "strip":
+        text = _strip_punctuation(text.translate(_APOSTROPHES), config.inside_words)
+    text = "".join(" " if unicodedata.category(c) == "Cc" else c for c in text)
+    # Changing case can take a text out of its normal form (U+0130 does).
+    return " ".join(unicodedata.normalize(config.form, text).split())
+
+
+def _strip_punctuation(text: str, inside_words: str) -> str:
+    kept = []
+    for n, character in enumerate(text):
+        if not _is_punctuation(character):
+            kept.append(character)
+            continue
+        neighbours = text[n - 1 : n] + text[n + 1 : n + 2]
+        inside = len(neighbours) == 2 and all(_in_word(c) for c in neighbours)
+        kept.append(character if inside and character in inside_words else " ")
+    return "".join(kept)
+
+
+def _is_punctuation(character: str) -> bool:
+    return unicodedata.category(character)[0] in "PS"
+
+
+def _in_word(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LNM"
