@@ -1,0 +1,137 @@
+"""REF and HYP matched by utterance id, and scored."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from asr.config import TextConfig
+from asr.errors import ScoreError
+from asr.scoring.alignment import Score, count_words, score_text
+from asr.scoring.statistics import Interval, bootstrap_interval
+from asr.text import normalise as normalise_text
+
+#: What becomes of an utterance of REF that HYP does not have: an error, all its words
+#: count as deleted, or it is left out of the score.
+Missing = Literal["error", "count", "skip"]
+
+#: Share of the word errors that must go with case and punctuation to be worth a note.
+_FORM_ERRORS = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class UtteranceScore:
+    """One utterance's score, and the two texts as they were compared."""
+
+    id: str
+    reference: str
+    hypothesis: str
+    score: Score
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusScore:
+    """The score of a whole set.
+
+    Attributes:
+        total: The sum over the utterances.
+        interval: 95 % interval of ``total.wer``; None where there is none.
+        utterances: Each one scored, in REF's order.
+        missing: Ids in REF without a hypothesis, in REF's order.
+        missing_counted: Whether those are in the score, as deletions, or left out.
+        extra: Ids in HYP that REF does not have, in HYP's order; never in the score.
+        form_differs: Whether case and punctuation alone make many of the errors.
+    """
+
+    total: Score
+    interval: Interval | None
+    utterances: tuple[UtteranceScore, ...]
+    missing: tuple[str, ...] = ()
+    missing_counted: bool = False
+    extra: tuple[str, ...] = ()
+    form_differs: bool = False
+
+
+def score_corpus(
+    references: Mapping[str, str],
+    hypotheses: Mapping[str, str],
+    *,
+    normalise: Callable[[str], str] | None = None,
+    missing: Missing = "error",
+) -> CorpusScore:
+    """Return the score of hypotheses against references with the same ids.
+
+    Args:
+        references: Id -> what was said.
+        hypotheses: Id -> what was heard.
+        normalise: Applied to both texts; None compares them as they are written.
+        missing: What becomes of references that have no hypothesis.
+
+    Raises:
+        ScoreError: If there are no references, a hypothesis is missing and ``missing``
+            is "error", or skipping leaves nothing to score.
+    """
+    if not references:
+        raise ScoreError("REF holds no utterance; there is nothing to score")
+    absent = tuple(name for name in references if name not in hypotheses)
+    _require_hypotheses(absent, len(references), missing)
+    form = normalise or (lambda text: text)
+    scored = []
+    for name, text in references.items():
+        if name in hypotheses or missing == "count":
+            ref, hyp = form(text), form(hypotheses.get(name, ""))
+            scored.append(
+                UtteranceScore(
+                    id=name, reference=ref, hypothesis=hyp, score=score_text(ref, hyp)
+                )
+            )
+    return CorpusScore(
+        total=sum((utterance.score for utterance in scored), Score()),
+        interval=bootstrap_interval([u.score.words for u in scored]),
+        utterances=tuple(scored),
+        missing=absent,
+        missing_counted=missing == "count",
+        extra=tuple(name for name in hypotheses if name not in references),
+        form_differs=normalise is None and _form_differs(scored),
+    )
+
+
+def name_ids(ids: Iterable[str], limit: int = 10) -> str:
+    """Return ids as a list for a message, the first ``limit`` of them by name.
+
+    >>> name_ids(["a", "b", "c"], limit=2)
+    'a, b and 1 more'
+    """
+    names = list(ids)
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _require_hypotheses(absent: tuple[str, ...], total: int, missing: Missing) -> None:
+    if not absent or missing == "count":
+        return
+    if missing == "error":
+        raise ScoreError(
+            f"HYP lacks {len(absent)} of REF's {total} utterances: {name_ids(absent)}; "
+            "transcribe them too, or choose --missing count or --missing skip"
+        )
+    if len(absent) == total:
+        raise ScoreError(
+            f"HYP has none of REF's {total} utterances: {name_ids(absent)}; "
+            "are both files of the same set?"
+        )
+
+
+def _form_differs(utterances: Iterable[UtteranceScore]) -> bool:
+    """Return whether the default normalisation would take many of the errors away."""
+    config = TextConfig()
+    written = normalised = 0
+    for utterance in utterances:
+        errors = utterance.score.words.errors
+        written += errors
+        # Where there is no error as written there is none in normal form.
+        if errors:
+            normalised += count_words(
+                normalise_text(utterance.reference, config),
+                normalise_text(utterance.hypothesis, config),
+            ).errors
+    return written - normalised > _FORM_ERRORS * written
