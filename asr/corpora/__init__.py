@@ -1,0 +1,7 @@
+"""Importing corpora: any known layout to manifests of utterances."""
+
+from asr.corpora.formats import FORMATS
+from asr.corpora.prepare import PrepOptions, prepare
+from asr.corpora.report import Preparation, Split
+
+__all__ = ["FORMATS", "PrepOptions", "Preparation", "Split", "prepare"]

@@ -1,0 +1,128 @@
+"""``asr prep``: a corpus to manifests."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from asr.corpora import Preparation
+
+
+def prep(
+    source: Annotated[
+        Path, typer.Argument(help="Folder, table or manifest.", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Argument(help="Folder for the manifests.", show_default=False)
+    ],
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="Layout of SOURCE: librispeech, an4, ljspeech, kaldi, table, nemo or "
+            "folder; found out if not given.",
+        ),
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SUBSET[,SUBSET]",
+            help="What a split is made of, as in test=test-clean; again for each. "
+            "Subsets that are not named are left out.",
+        ),
+    ] = None,
+    dev_share: Annotated[
+        float,
+        typer.Option(help="Part of train's audio that becomes dev, if there is none."),
+    ] = 0.1,
+    test_share: Annotated[
+        float,
+        typer.Option(help="The same for test, if there is neither dev nor test."),
+    ] = 0.1,
+    speaker_folders: Annotated[
+        bool,
+        typer.Option(
+            "--speaker-folders",
+            help="The folder a recording lies in is its speaker, if none is named.",
+        ),
+    ] = False,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Leave out, and name, utterances of no use."),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the manifests in OUT.")
+    ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML file; its section text must leave some of every text."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="One setting, text.case=keep."),
+    ] = None,
+) -> None:
+    """Import a corpus: write train, dev and test manifests to OUT.
+
+    Every recording's header is read and every text looked at; nothing is written if
+    one is of no use. A source without dev or test splits gets them, by speaker.
+    """
+    from asr.config import load_config
+    from asr.corpora import PrepOptions, prepare
+
+    options = PrepOptions(
+        format=format_name,
+        splits=split or (),
+        dev_share=dev_share,
+        test_share=test_share,
+        speaker_folders=speaker_folders,
+        skip_bad=skip_bad,
+        overwrite=overwrite,
+        text=load_config(config, settings or ()).text,
+    )
+    prepared = prepare(source, out, options, note=_note, progress=_progress)
+    _print_table(prepared, out)
+
+
+def _note(line: str) -> None:
+    typer.echo(f"asr: {line}", err=True)
+
+
+def _progress(items: Iterable[Any], total: int) -> Iterable[Any]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(
+        items,
+        "Opening recordings",
+        total=total,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _print_table(prepared: "Preparation", out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("split")
+    for title in ("utterances", "hours", "speakers", "characters", "alphabet"):
+        table.add_column(title, justify="right")
+    table.add_column("origin")
+    for name, split in prepared.splits.items():
+        table.add_row(
+            name,
+            str(split.utterances),
+            f"{split.seconds / 3600:.2f}",
+            str(split.speakers or "unknown"),
+            str(split.characters),
+            str(len(split.alphabet)),
+            split.origin,
+        )
+    Console().print(table)
+    typer.echo(f"{out}: {prepared.format} corpus prepared")
