@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ class TokenConfig:
 
     unit: Literal["char", "subword"] = "char"
     size: int = 200
-    """Number of subwords wanted (sentencepiece unigram); characters take what is there."""
+    """Number of subwords (sentencepiece unigram); characters take what is there."""
 
     def __post_init__(self) -> None:
         _require(self.size >= 2, "tokens.size", "at least 2")
@@ -82,12 +83,12 @@ class FeatureConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
-    """What training does to the audio so that it learns the words, not the recordings."""
+    """What training does to audio so that it learns the words, not the recordings."""
 
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     """Playback speeds, one drawn for each utterance and epoch (Ko et al. 2015)."""
     freq_masks: int = 2
-    """SpecAugment (Park et al. 2019): how many bands are masked, and how wide at most."""
+    """SpecAugment (Park et al. 2019): how many bands are masked, how wide at most."""
     freq_mask_width: int = 15
     """Mel bands or cepstra."""
     time_masks: int = 2
@@ -110,7 +111,7 @@ class ModelConfig:
     """The acoustic model: convolutions, recurrent layers, one linear layer."""
 
     subsampling: Literal[2, 4, 8] = 4
-    """Input frames for each output frame; a convolution of stride 2 for each factor 2."""
+    """Input frames for each output frame; one convolution of stride 2 a factor 2."""
     conv_channels: int = 32
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     layers: int = 3
@@ -168,6 +169,10 @@ class Config:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        # What every generator takes: NumPy's no negative seed, torch's no 65th bit.
+        _require(0 <= self.seed < 2**63, "seed", "0 or more, below 2**63")
 
 
 def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
@@ -280,7 +285,8 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
         return _build(typing.cast(type, hint), value, f"{key}.")
     if origin is Literal:
         choices = typing.get_args(hint)
-        if value not in choices or isinstance(value, bool):
+        # By type too: 4.0 == 4 and True == 1.
+        if not any(type(c) is type(value) and c == value for c in choices):
             listed = ", ".join(str(choice) for choice in choices)
             raise ConfigError(f"{key} is {value!r}; it must be one of {listed}")
         return value
@@ -291,9 +297,9 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
             )
         return tuple(_convert(typing.get_args(hint)[0], item, key) for item in value)
     assert not isinstance(hint, UnionType), f"{key}: give the field a plain type"
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and type(value) is int and abs(value) < 2**53:
         return float(value)
-    if type(value) is not hint:
+    if type(value) is not hint or (hint is float and not math.isfinite(value)):
         words = {int: "a whole number", float: "a number", bool: "true or false"}
         wanted = words.get(hint, "a string")
         raise ConfigError(f"{key} is {value!r}; it must be {wanted}")

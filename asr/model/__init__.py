@@ -1,0 +1,1 @@
+"""The acoustic model: recurrent stack, network, and the file a model is kept in."""

@@ -1,0 +1,54 @@
+"""A whole acoustic model: samples to log-probabilities, with what it writes with."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from asr.config import Config
+from asr.features import Features
+from asr.model.network import Network
+from asr.tokens import Tokens
+
+
+class AcousticModel(nn.Module):
+    """Features and network of one config, with its tokens.
+
+    Attributes:
+        summary: What training wrote about itself: plain values for the model file.
+    """
+
+    def __init__(
+        self, config: Config, tokens: Tokens, summary: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.tokens = tokens
+        self.summary = summary or {}
+        self.features = Features(config.features)
+        self.network = Network(config.model, self.features.size, len(tokens))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.network.linear.weight.device
+
+    def output_lengths(self, sample_lengths: Tensor) -> Tensor:
+        """Return output frames for numbers of samples, both (B,) integers."""
+        return self.network.output_lengths(self.features.lengths(sample_lengths))
+
+    def forward(self, samples: Tensor, sample_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log-probabilities (B, T', V), and their lengths (B,).
+
+        Args:
+            samples: Signals in [-1, 1] padded with zeros, shape (B, N), float32.
+            sample_lengths: Samples of each signal, shape (B,), integers.
+        """
+        features, lengths = self.features(samples, sample_lengths)
+        log_probs: Tensor
+        log_probs, lengths = self.network(features, lengths)
+        return log_probs, lengths
+
+    def num_parameters(self) -> int:
+        """Return the number of trained weights."""
+        return sum(weight.numel() for weight in self.parameters())

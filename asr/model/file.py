@@ -1,0 +1,152 @@
+"""The model file: safetensors, with everything that transcribing needs as metadata.
+
+Tensors are the weights and, with global CMVN, the statistics. The metadata holds the
+config, the tokens and a summary of the training, each as JSON text. No pickle: a model
+file from a stranger can be loaded. Reading the metadata alone imports no torch.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
+
+from asr import __version__
+from asr.config import Config, config_from_dict, config_to_dict
+from asr.errors import ConfigError, ModelError
+from asr.files import replacing
+from asr.tokens import Tokens
+
+if TYPE_CHECKING:
+    from asr.model.acoustic import AcousticModel
+
+MODEL_NAME = "model.safetensors"
+_FORMAT = "recurrent-asr model 1"
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """What a model file says of itself.
+
+    Attributes:
+        config: The resolved config it was trained with; ``config.text`` normalises.
+        tokens: What it writes with.
+        summary: The training in numbers (epochs, dev WER, utterances, hours …).
+        version: Version of asr that wrote the file.
+    """
+
+    config: Config
+    tokens: Tokens
+    summary: dict[str, Any]
+    version: str
+
+
+def find_model(path: Path) -> Path:
+    """Return the model file for a file or an experiment's folder.
+
+    Raises:
+        ModelError: If there is none.
+    """
+    if not path.is_dir():
+        if not path.exists():
+            raise ModelError(f"{path}: no such model file or experiment folder")
+        return path
+    model = path / MODEL_NAME
+    if model.exists():
+        return model
+    best = path / "best.safetensors"
+    if best.exists():
+        raise ModelError(
+            f"{path}: its training has not finished; --resume it, or name {best} "
+            "for the best so far"
+        )
+    raise ModelError(f"{path}: holds no {MODEL_NAME}; was it trained with asr train?")
+
+
+def read_metadata(path: Path) -> ModelMetadata:
+    """Return the metadata of a model file or experiment folder, without its weights.
+
+    Raises:
+        ModelError: If it is missing, not a model file or from another version.
+    """
+    path = find_model(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: is not a model file: {error}") from None
+    if metadata.get("format") != _FORMAT:
+        raise ModelError(
+            f"{path}: is not a model that this version of asr reads "
+            f"(its format is {metadata.get('format')!r}, not {_FORMAT!r})"
+        )
+    try:
+        return ModelMetadata(
+            config=config_from_dict(json.loads(metadata["config"])),
+            tokens=Tokens.from_dict(json.loads(metadata["tokens"])),
+            summary=json.loads(metadata["summary"]),
+            version=metadata["version"],
+        )
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
+        raise ModelError(
+            f"{path}: was written by asr {metadata.get('version', '?')} and cannot be "
+            f"read by {__version__}: {error}"
+        ) from None
+
+
+def save_model(path: Path, model: "AcousticModel") -> None:
+    """Write the model, whole or not at all.
+
+    Raises:
+        FileError: If it cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    metadata = {
+        "format": _FORMAT,
+        "version": __version__,
+        "config": json.dumps(config_to_dict(model.config), ensure_ascii=False),
+        "tokens": json.dumps(model.tokens.to_dict(), ensure_ascii=False),
+        "summary": json.dumps(model.summary, ensure_ascii=False),
+    }
+    tensors = {k: v.detach().cpu().contiguous() for k, v in kept_tensors(model).items()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def load_model(path: Path, device: str = "cpu") -> "AcousticModel":
+    """Return the model of a file or experiment folder, ready to transcribe.
+
+    Raises:
+        ModelError: If it is missing, not a model file, damaged or from another version.
+    """
+    from safetensors.torch import load_file
+
+    from asr.model.acoustic import AcousticModel
+
+    metadata = read_metadata(path)
+    model = AcousticModel(metadata.config, metadata.tokens, metadata.summary)
+    try:
+        tensors = load_file(find_model(path), device=device)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: is damaged: {error}") from None
+    wanted = kept_tensors(model)
+    wrong = {name for name in wanted if name not in tensors} | {
+        name
+        for name, tensor in tensors.items()
+        if name not in wanted or tensor.shape != wanted[name].shape
+    }
+    if wrong:
+        raise ModelError(f"{path}: its weights do not fit its config: {min(wrong)}")
+    model.load_state_dict(tensors, strict=False)
+    return model.to(device).eval()
+
+
+def kept_tensors(model: "AcousticModel") -> dict[str, Any]:
+    """Return what a file keeps: weights and statistics, not what the config computes."""
+    return {
+        name: tensor
+        for name, tensor in model.state_dict().items()
+        if not name.startswith("features.mel.")
+    }

@@ -1,0 +1,1 @@
+"""Recognition: a model and recordings to hypotheses."""

@@ -1,0 +1,61 @@
+"""What there is to transcribe: files, folders and manifests as one list."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from asr.audio import AUDIO_SUFFIXES
+from asr.errors import AudioError, ManifestError
+from asr.manifest import Utterance, ids_from_paths, read_manifest
+
+_MANIFEST_SUFFIXES = frozenset({".jsonl", ".json"})
+
+
+def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
+    """Return an utterance for each recording, in the order given, folders sorted.
+
+    A folder stands for every audio file below it, a ``.jsonl`` or ``.json`` file for
+    the utterances it lists, anything else for itself. A file named twice comes once.
+    Files get ids from what differs between their paths.
+
+    Raises:
+        AudioError: If a path does not exist, or a folder holds no audio file.
+        ManifestError: If a manifest cannot be read, or two utterances share an id.
+    """
+    files: list[Path] = []
+    listed: list[Utterance] = []
+    for path in paths:
+        if path.is_dir():
+            files += _audio_below(path)
+        elif path.suffix.lower() in _MANIFEST_SUFFIXES:
+            listed += read_manifest(path)
+        elif not path.exists():
+            raise AudioError(f"{path}: no such file")
+        else:
+            files.append(path)
+    files = list(dict.fromkeys(files))
+    named = zip(ids_from_paths(files), files, strict=True)
+    utterances = listed + [Utterance(id=name, audio=file) for name, file in named]
+    _require_distinct(utterances)
+    return utterances
+
+
+def _audio_below(folder: Path) -> list[Path]:
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+    )
+    if not files:
+        raise AudioError(f"{folder}: holds no audio file (looked for by suffix)")
+    return files
+
+
+def _require_distinct(utterances: Sequence[Utterance]) -> None:
+    seen: dict[str, Path] = {}
+    for utterance in utterances:
+        if utterance.id in seen:
+            raise ManifestError(
+                f"{utterance.audio}: has the id {utterance.id!r}, as "
+                f"{seen[utterance.id]} does; transcribe them in two calls"
+            )
+        seen[utterance.id] = utterance.audio

@@ -1,0 +1,149 @@
+"""Batches bucketed by length, bounded in seconds, and read ahead in a thread.
+
+Shape letters: B utterances, N samples, L target tokens.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asr.audio import Samples, read_audio
+from asr.augment import change_speed, draw_speed, generator
+from asr.config import Config
+from asr.features import pad_samples
+from asr.training.examples import Example
+
+#: Batches read ahead of the one in use.
+READ_AHEAD = 4
+#: Lengths are varied by up to this share before sorting, so that an utterance meets
+#: other batch mates in each epoch; more costs padding.
+LENGTH_JITTER = 0.1
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An example as one epoch uses it: at this speed, and so this long (seconds)."""
+
+    example: Example
+    speed: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded signals and targets; lengths are integers.
+
+    It holds samples, not features: these are computed on the model's device.
+
+    Attributes:
+        ids: Utterance ids, B of them.
+        samples: (B, N), float32, zero beyond the lengths.
+        sample_lengths: (B,).
+        targets: (B, L), 0 beyond the lengths.
+        target_lengths: (B,).
+        seconds: Audio in it, without padding.
+    """
+
+    ids: tuple[str, ...]
+    samples: Tensor
+    sample_lengths: Tensor
+    targets: Tensor
+    target_lengths: Tensor
+    seconds: float
+
+
+def plan_epoch(
+    examples: Sequence[Example],
+    config: Config,
+    epoch: int,
+    output_frames: Callable[[float], int],
+) -> list[list[Planned]]:
+    """Return the epoch's batches: speeds drawn, lengths bucketed, order shuffled.
+
+    It depends on the seed, the epoch and the utterances, on nothing else. A speed at
+    which the text would no longer fit its frames is not used.
+    """
+    planned = []
+    for example in examples:
+        draws = generator(config.seed, epoch, example.utterance.id, "speed")
+        speed = draw_speed(config.augment, draws)
+        if output_frames(example.duration / speed) < example.frames_needed:
+            speed = min(speed, 1.0)
+        planned.append(Planned(example, speed, example.duration / speed))
+    draws = generator(config.seed, epoch, "order")
+    jitter = 1 + draws.uniform(-LENGTH_JITTER, LENGTH_JITTER, len(planned))
+    order = np.argsort([p.seconds for p in planned] * jitter, kind="stable")
+    batches = cut_batches([planned[n] for n in order], config.train.batch_seconds)
+    return [batches[n] for n in draws.permutation(len(batches))]
+
+
+def plan_in_order(examples: Sequence[Example], seconds: float) -> list[list[Planned]]:
+    """Return batches at normal speed, longest first: for the dev set."""
+    planned = [Planned(example, 1.0, example.duration) for example in examples]
+    return cut_batches(sorted(planned, key=lambda p: -p.seconds), seconds)
+
+
+def cut_batches(planned: Iterable[Planned], bound: float) -> list[list[Planned]]:
+    """Return runs of neighbours whose padded length stays within ``bound`` seconds.
+
+    One that is longer than the bound by itself is a batch of its own.
+    """
+    batches: list[list[Planned]] = []
+    longest = 0.0
+    for item in planned:
+        longest = max(longest, item.seconds)
+        if not batches or (len(batches[-1]) + 1) * longest > bound:
+            batches.append([])
+            longest = item.seconds
+        batches[-1].append(item)
+    return batches
+
+
+def load_batches(plan: Sequence[list[Planned]], sample_rate: int) -> Iterator[Batch]:
+    """Yield the plan's batches, read ahead in a thread while the caller computes.
+
+    Raises:
+        AudioError: If a recording cannot be read.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting: deque[Future[Batch]] = deque()
+        try:
+            for items in plan:
+                waiting.append(pool.submit(_load, items, sample_rate))
+                if len(waiting) > READ_AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _load(items: Sequence[Planned], sample_rate: int) -> Batch:
+    signals = [_read(item, sample_rate) for item in items]
+    samples, sample_lengths = pad_samples(signals)
+    targets = [torch.tensor(item.example.targets) for item in items]
+    return Batch(
+        ids=tuple(item.example.utterance.id for item in items),
+        samples=samples,
+        sample_lengths=sample_lengths,
+        targets=torch.nn.utils.rnn.pad_sequence(targets, batch_first=True).long(),
+        target_lengths=torch.tensor([len(target) for target in targets]),
+        seconds=int(sample_lengths.sum()) / sample_rate,
+    )
+
+
+def _read(item: Planned, sample_rate: int) -> Samples:
+    utterance = item.example.utterance
+    samples = read_audio(
+        utterance.audio,
+        sample_rate,
+        offset=utterance.offset,
+        duration=utterance.duration,
+    )
+    return samples if item.speed == 1.0 else change_speed(samples, item.speed)

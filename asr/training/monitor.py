@@ -1,0 +1,67 @@
+"""What a training tells while it runs; the library itself prints nothing."""
+
+from dataclasses import dataclass
+
+from asr.scoring import Score
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A dev utterance's truth and what the model makes of it."""
+
+    id: str
+    reference: str
+    hypothesis: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """One epoch in numbers.
+
+    Attributes:
+        epoch: Counted from 1.
+        loss: Mean CTC loss of the training, nats a token.
+        dev_loss: The same on the dev set.
+        score: The dev set's errors, decoded greedily.
+        best: Whether no epoch before had a lower dev WER.
+        learning_rate: At the epoch's end.
+        grad_norm: Mean norm of the gradient before clipping.
+        audio: Seconds of audio trained on.
+        seconds: Time the training part took.
+        samples: Two dev utterances.
+    """
+
+    epoch: int
+    loss: float
+    dev_loss: float
+    score: Score
+    best: bool
+    learning_rate: float
+    grad_norm: float
+    audio: float
+    seconds: float
+    samples: tuple[Sample, ...]
+
+    @property
+    def speed(self) -> float:
+        """Seconds of audio trained on in a second."""
+        return self.audio / self.seconds
+
+
+class Monitor:
+    """Receives a training's events; this one ignores them all."""
+
+    def note(self, text: str) -> None:
+        """Take one line about a decision or a problem."""
+
+    def start(self, *, epochs: int, done: int, summary: str) -> None:
+        """Take the number of epochs in all and done already, and the run in a line."""
+
+    def start_epoch(self, epoch: int, batches: int) -> None:
+        """Take the epoch's number, from 1, and how many batches it has."""
+
+    def batch(self, loss: float, audio: float) -> None:
+        """Take the loss (nats a token) and the seconds of audio of a batch done."""
+
+    def end_epoch(self, report: EpochReport) -> None:
+        """Take the epoch's numbers."""

@@ -1,0 +1,92 @@
+"""What a training looks like in the terminal: a bar that moves, a line an epoch."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from asr.training.monitor import EpochReport, Monitor
+
+
+class TrainingProgress(Monitor):
+    """Shows a training on stderr; without a terminal, only the lines."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[status]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self.task = TaskID(0)
+        self.epochs = 0
+        self.batches = 1
+        self.began = 0.0
+        self.audio = 0.0
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def note(self, text: str) -> None:
+        self._print(f"asr: note: {text}")
+
+    def start(self, *, epochs: int, done: int, summary: str) -> None:
+        self._print(summary)
+        if done:
+            self._print(f"going on after epoch {done} of {epochs}")
+        self.epochs = epochs
+        self.task = self.bar.add_task("", total=epochs, completed=done, status="")
+
+    def start_epoch(self, epoch: int, batches: int) -> None:
+        self.batches = batches
+        self.began, self.audio = time.perf_counter(), 0.0
+        self.bar.update(self.task, description=f"epoch {epoch}/{self.epochs}")
+
+    def batch(self, loss: float, audio: float) -> None:
+        self.audio += audio
+        speed = self.audio / (time.perf_counter() - self.began)
+        self.bar.update(
+            self.task,
+            advance=1 / self.batches,
+            status=f"loss {loss:.3f}  {speed:.0f}x real time",
+        )
+
+    def end_epoch(self, report: EpochReport) -> None:
+        width = len(str(self.epochs))
+        words = report.score.words
+        self._print(
+            f"epoch {report.epoch:{width}}/{self.epochs}  loss {report.loss:.3f}  "
+            f"dev loss {report.dev_loss:.3f}  WER {words.rate:.2%} "
+            f"[{words.errors}/{words.length}]  CER {report.score.cer:.2%}  "
+            f"{report.seconds:.1f} s  {report.speed:.0f}x{'  best' * report.best}"
+        )
+        for sample in report.samples:
+            self._print(f"  REF {sample.reference}\n  HYP {sample.hypothesis}")
+
+    def _print(self, line: str) -> None:
+        # Text: a transcript may hold what rich would take for markup.
+        self.console.print(Text(line))

@@ -1,0 +1,56 @@
+"""``asr train``: a model from prepared data."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    data: Annotated[
+        Path, typer.Argument(help="Folder with train.jsonl and dev.jsonl (asr prep).")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the model and its state.")],
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of settings; the rest are defaults.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="As in model.hidden=320."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted training.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start anew over another training.")
+    ] = False,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Leave out utterances that cannot be used."),
+    ] = False,
+    device: Annotated[
+        str, typer.Option(help="cpu or cuda; auto takes a GPU where there is one.")
+    ] = "auto",
+) -> None:
+    """Train an acoustic model with CTC; the epoch with the lowest dev WER is kept."""
+    from asr.config import load_config
+
+    resolved = load_config(config, settings or [])
+
+    from asr.model.device import choose_device
+    from asr.training.loop import train
+
+    from .progress import TrainingProgress
+
+    with TrainingProgress() as monitor:
+        model = train(
+            data,
+            out,
+            resolved,
+            resume=resume,
+            overwrite=overwrite,
+            skip_bad=skip_bad,
+            device=choose_device(device),
+            monitor=monitor,
+        )
+    typer.echo(str(model))
