@@ -14,7 +14,8 @@ Samples = npt.NDArray[np.float32]
 
 #: Suffixes looked for in folders: what libsndfile 1.2 reads, SPHERE included.
 AUDIO_SUFFIXES = frozenset(
-    ".wav .flac .ogg .opus .mp3 .sph .aif .aiff .aifc .au .snd .caf .w64 .rf64 .nist".split()
+    {".wav", ".flac", ".ogg", ".opus", ".mp3", ".sph", ".nist", ".w64", ".rf64"}
+    | {".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"}
 )
 
 
@@ -51,7 +52,8 @@ def read_audio(
         duration: How much to read, seconds; None reads to the end.
 
     Raises:
-        AudioError: If the file cannot be read, or holds nothing at that place.
+        AudioError: If the file cannot be read, holds nothing at that place, or holds
+            samples that are not finite.
     """
     with _open(path) as file:
         start = round(offset * file.samplerate)
@@ -69,10 +71,14 @@ def read_audio(
         except soundfile.LibsndfileError as error:
             raise AudioError(f"{path}: breaks off while reading: {error}") from None
         rate = file.samplerate
-    if not len(frames):
-        raise AudioError(f"{path}: holds no samples")
     samples = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1)
-    return resample(samples, rate, sample_rate)
+    # One NaN in a floating-point recording would turn every weight into NaN.
+    if not np.isfinite(samples).all():
+        raise AudioError(f"{path}: holds samples that are not finite numbers")
+    samples = resample(samples, rate, sample_rate)
+    if not len(samples):
+        raise AudioError(f"{path}: holds no samples")
+    return samples
 
 
 def resample(samples: Samples, source: float, target: float) -> Samples:
@@ -84,13 +90,19 @@ def resample(samples: Samples, source: float, target: float) -> Samples:
 
 
 def _open(path: Path) -> soundfile.SoundFile:
-    if not path.exists():
-        raise AudioError(f"{path}: no such file")
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise AudioError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        # ValueError: a manifest may hold a path with a NUL in it.
+        raise AudioError(f"{path}: cannot be read: {error}") from None
     if path.is_dir():
         raise AudioError(f"{path}: is a folder, not a recording")
-    if path.stat().st_size == 0:
+    if size == 0:
         raise AudioError(f"{path}: is empty (0 bytes)")
     try:
         return soundfile.SoundFile(path)
-    except soundfile.LibsndfileError as error:
+    except (soundfile.LibsndfileError, TypeError) as error:
+        # TypeError: soundfile wants to be told the rate of a file called .raw.
         raise AudioError(f"{path}: is not audio that can be read: {error}") from None

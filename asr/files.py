@@ -15,23 +15,29 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The temporary file lies in the same folder, is flushed to the disk and then renamed,
     so a reader sees the old file or the new one and never a part. If the block raises,
-    the temporary file is removed and ``path`` stays as it was.
+    the temporary file is removed and ``path`` stays as it was. Where ``path`` is a
+    link, the file it points to is replaced.
 
     Raises:
-        FileError: If the folder or file cannot be written (permission, full disk).
+        FileError: If the folder or file cannot be written (permission, full disk), or
+            ``path`` is a folder or a device.
     """
     temporary: Path | None = None
+    target = Path(os.path.realpath(path))
+    # The superuser could rename a file over /dev/null.
+    if target.exists() and not target.is_file():
+        raise FileError(f"{path}: is not a file that can be replaced; choose another")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         # Readable by whom the umask allows; mkstemp would keep it to the owner.
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         os.close(handle)
         temporary = Path(name)
         temporary.chmod(0o666 & ~_umask())
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         raise FileError(
             f"{path}: cannot be written: {error.strerror or error}"
@@ -42,7 +48,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8 with ``\\n`` line ends, whole or not at all.
+    r"""Write ``text`` as UTF-8 with ``\n`` line ends, whole or not at all.
 
     Raises:
         FileError: If it cannot be written.

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from asr.errors import ManifestError
 from asr.files import write_text
-from asr.manifest import read_json_lines, read_manifest
+from asr.manifest import parse_id, read_json_lines, read_manifest
 
-_TRN_LINE = re.compile(r"(?P<text>.*?)\s*\((?P<id>[^()\s]+)\)")
+#: The id may hold brackets, as in "call_(2)", if white space stands before it.
+_TRN_LINE = re.compile(r"(?:(?P<text>.*)\s)?\((?P<id>\S+)\)")
+_TRN_LINE_UNSPACED = re.compile(r"(?P<text>.*?)\s*\((?P<id>[^()\s]+)\)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +48,9 @@ def to_json(hypothesis: Hypothesis) -> str:
 def read_texts(path: Path) -> dict[str, str]:
     """Return id -> text of a manifest, a file of hypotheses or a sclite ``trn`` file.
 
-    JSON lines need ``text``, and ``id`` or ``audio_filepath`` (then the file's stem is
-    the id). A file whose name ends in ``.trn`` has a line ``words (id)`` each.
+    JSON lines need ``text`` and ``id``; a manifest whose lines lack ids has those that
+    ``read_manifest`` gives them. A file whose name ends in ``.trn`` has a line
+    ``words (id)`` for each utterance.
 
     Raises:
         ManifestError: If the file is missing, a line has no text or id, or an id
@@ -68,14 +71,15 @@ def write_trn(path: Path, texts: Iterable[tuple[str, str]]) -> None:
     Raises:
         FileError: If the file cannot be written.
     """
-    write_text(path, "".join(f"{text} ({name})\n" for name, text in texts))
+    lines = [f"{' '.join(text.split())} ({name})\n" for name, text in texts]
+    # A line that begins with ;; is a comment, unless the text has a space before it.
+    write_text(path, "".join(f" {x}" if x.startswith(";;") else x for x in lines))
 
 
 def _read_json(path: Path) -> list[tuple[str, str, str]]:
     rows = read_json_lines(path)
-    names: list[object]
     if all("id" in row for _, row in rows):
-        names = [row["id"] for _, row in rows]
+        names = [parse_id(row["id"], f"{path}:{line}") for line, row in rows]
     else:
         names = [utterance.id for utterance in read_manifest(path)]
     pairs = []
@@ -83,7 +87,7 @@ def _read_json(path: Path) -> list[tuple[str, str, str]]:
         text = row.get("text")
         if not isinstance(text, str):
             raise ManifestError(f"{path}:{line}: no text for id {name!r}")
-        pairs.append((f"{path}:{line}", str(name), text))
+        pairs.append((f"{path}:{line}", name, text))
     return pairs
 
 
@@ -99,8 +103,9 @@ def _read_trn(path: Path) -> list[tuple[str, str, str]]:
         # NIST: lines that begin with ;; are comments.
         if not line.strip() or line.startswith(";;"):
             continue
-        match = _TRN_LINE.fullmatch(line.strip())
+        stripped = line.strip()
+        match = _TRN_LINE.fullmatch(stripped) or _TRN_LINE_UNSPACED.fullmatch(stripped)
         if match is None:
             raise ManifestError(f"{path}:{number}: is not a trn line: words (id)")
-        pairs.append((f"{path}:{number}", match["id"], match["text"]))
+        pairs.append((f"{path}:{number}", match["id"], (match["text"] or "").strip()))
     return pairs

@@ -7,6 +7,7 @@ the manifest's own folder, so that the folder can be moved.
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -114,12 +115,27 @@ def read_json_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+            # Half a surrogate pair ("\\ud800") is JSON, but no file can hold it.
+            if "\\ud" in line.lower():
+                json.dumps(row, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:
             raise ManifestError(f"{path}:{number}: is not JSON: {error}") from None
         if not isinstance(row, dict):
             raise ManifestError(f"{path}:{number}: is not a JSON object")
         rows.append((number, row))
     return rows
+
+
+def parse_id(value: object, where: str) -> str:
+    """Return the id that a JSON line gives, a word or a whole number, as a string.
+
+    Raises:
+        ManifestError: If it is anything else; the message begins with ``where``.
+    """
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if whole or (isinstance(value, str) and value.split() == [value]):
+        return str(value)
+    raise ManifestError(f"{where}: id is {value!r}; it must be one word")
 
 
 def ids_from_paths(paths: Sequence[Path]) -> list[str]:
@@ -141,18 +157,16 @@ def ids_from_paths(paths: Sequence[Path]) -> list[str]:
 def _parse(row: dict[str, Any], where: str, folder: Path) -> Utterance:
     rest = dict(row)
     audio = rest.pop("audio_filepath", None)
-    if not isinstance(audio, str) or not audio:
+    if not isinstance(audio, str) or not Path(audio).name:
         raise ManifestError(f"{where}: no audio_filepath; every line needs one")
     text = _optional_string(rest, "text", where)
     speaker = rest.pop("speaker", None)
-    if speaker is not None and not isinstance(speaker, str | int):
+    if speaker is not None and type(speaker) not in (str, int):
         raise ManifestError(f"{where}: speaker is {speaker!r}; it must be a string")
-    name = rest.pop("id", "")
-    if not isinstance(name, str | int) or len(str(name).split()) > 1:
-        raise ManifestError(f"{where}: id is {name!r}; it must be one word")
     return Utterance(
-        id=str(name),
-        audio=folder / audio,
+        # Without one, read_manifest makes one from the paths of all lines.
+        id=parse_id(rest.pop("id"), where) if "id" in rest else "",
+        audio=_resolve(audio, folder),
         offset=_seconds(rest, "offset", where) or 0.0,
         duration=_seconds(rest, "duration", where),
         text=text,
@@ -166,7 +180,7 @@ def _seconds(row: dict[str, Any], key: str, where: str) -> float | None:
     if value is None:
         return None
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value < float("inf"):
+    if not number or not 0 <= value <= sys.float_info.max:
         raise ManifestError(
             f"{where}: {key} is {value!r}; it must be seconds, 0 or more"
         )
@@ -182,7 +196,19 @@ def _optional_string(row: dict[str, Any], key: str, where: str) -> str | None:
 
 def _relative(audio: Path, folder: Path) -> str:
     """Return the path as seen from ``folder``; absolute on another Windows drive."""
+    path, here = os.path.abspath(audio), os.path.abspath(folder)  # noqa: PTH100
     try:
-        return Path(os.path.relpath(audio, folder)).as_posix()
+        inside = os.path.commonpath([path, here]) == here
+        # From a folder that is a link, ".." leads to the parent of what it points to.
+        start = here if inside else os.path.realpath(folder)
+        return Path(os.path.relpath(path, start)).as_posix()
     except ValueError:
-        return audio.absolute().as_posix()
+        return Path(path).as_posix()
+
+
+def _resolve(audio: str, folder: Path) -> Path:
+    """Return where ``audio`` lies, the inverse of :func:`_relative`."""
+    if ".." not in Path(audio).parts:
+        return folder / audio
+    # Without its "..", the path means the same to the system and to os.path.
+    return Path(os.path.normpath(Path(os.path.realpath(folder)) / audio))

@@ -112,10 +112,10 @@ def describe(characters: Counter[str], limit: int = 8) -> str:
     >>> describe(Counter("é"))
     "'é' (U+00E9)"
     """
-    named = [
-        f"{character!r} (U+{ord(character):04X}{f', {count} times' if count > 1 else ''})"
-        for character, count in characters.most_common(limit)
-    ]
+    named = []
+    for character, count in characters.most_common(limit):
+        times = f", {count} times" if count > 1 else ""
+        named.append(f"{character!r} (U+{ord(character):04X}{times})")
     rest = len(characters) - len(named)
     return ", ".join(named) + (f" and {rest} more" if rest > 0 else "")
 
@@ -136,6 +136,8 @@ def _train_subwords(texts: Sequence[str], size: int) -> Tokens:
             eos_id=-1,
             pad_id=-1,
             num_threads=1,  # the same texts give the same subwords
+            # Bytes; longer texts would be left out, and their characters with them.
+            max_sentence_length=max(len(text.encode()) for text in texts) + 1,
             minloglevel=2,
         )
     except RuntimeError as error:

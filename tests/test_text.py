@@ -1,0 +1,78 @@
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr.config import TextConfig
+from asr.text import normalise
+
+CONFIGS = st.builds(
+    TextConfig,
+    form=st.sampled_from(["NFC", "NFKC"]),
+    case=st.sampled_from(["lower", "upper", "keep"]),
+    punctuation=st.sampled_from(["strip", "keep"]),
+    inside_words=st.sampled_from(["", "'", "'-"]),
+)
+
+
+@settings(max_examples=500)
+@given(st.text(), CONFIGS)
+def test_normalising_twice_changes_nothing(text, config):
+    once = normalise(text, config)
+    assert normalise(once, config) == once
+
+
+@given(st.text(), CONFIGS)
+def test_result_is_one_line_in_normal_form(text, config):
+    result = normalise(text, config)
+    assert result == " ".join(result.split())
+    assert unicodedata.is_normalized(config.form, result)
+    assert not any(unicodedata.category(character) == "Cc" for character in result)
+
+
+@given(st.text())
+def test_stripping_leaves_no_punctuation_but_that_inside_words(text):
+    config = TextConfig(inside_words="")
+    categories = {unicodedata.category(c)[0] for c in normalise(text, config)}
+    assert not categories & {"P", "S"}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", ""),
+        (" \t\n", ""),
+        ("Hello,  World!", "hello world"),
+        ("don't ‘quote’ rock 'n' roll", "don't quote rock n roll"),
+        ("O\u2019Neill l\u02bceau", "o'neill l'eau"),
+        ("well-known", "well known"),
+        ("3.5 % of $7", "3 5 of 7"),
+        ("\ufeffbom \u200eltr\u200e zero\u200bwidth", "bom ltr zerowidth"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("e\u0301", "é"),
+        ("a\x00b\x1bc", "a b c"),
+        ("straße STRASSE", "straße strasse"),
+        ("İ", "i\u0307"),
+        ("नमस्ते।", "नमस्ते"),
+        ("你好，世界", "你好 世界"),
+    ],
+)
+def test_default(text, wanted):
+    assert normalise(text, TextConfig()) == wanted
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "wanted"),
+    [
+        ({"case": "upper"}, "straße don't", "STRASSE DON'T"),
+        ({"case": "keep"}, "Hello, World", "Hello World"),
+        ({"punctuation": "keep"}, "Hello,  World\u2019s", "hello, world\u2019s"),
+        ({"form": "NFKC"}, "ﬁn Ａ x²", "fin a x2"),
+        ({"form": "NFC"}, "ﬁn x²", "ﬁn x²"),
+        ({"inside_words": ""}, "don't", "don t"),
+        ({"inside_words": "'-"}, "well-known - don't-", "well-known don't"),
+    ],
+)
+def test_options(options, text, wanted):
+    assert normalise(text, TextConfig(**options)) == wanted
