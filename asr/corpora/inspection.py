@@ -46,10 +46,9 @@ def inspect(
                 problem = length
             elif not problem:
                 problem = _place_problem(utterance, length)
-            if not problem and utterance.id in owners:
-                problem = _id_problem(split, owners[utterance.id])
+            problem = problem or _id_problem(utterance.id, split, owners)
             if problem or isinstance(length, str):
-                problems.append(f"{utterance.id}: {problem}")
+                problems.append(_printable(f"{utterance.id}: {problem}"))
                 continue
             owners[utterance.id] = split
             usable[split].append(_completed(utterance, length))
@@ -69,6 +68,10 @@ def _measure(paths: Sequence[Path], progress: Progress) -> dict[Path, float | st
 
 
 def _length(path: Path) -> float | str:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return f"{path}: the name is not Unicode text; rename the file"
     try:
         length = audio_info(path).duration
     except AudioError as error:
@@ -96,15 +99,26 @@ def _place_problem(utterance: Utterance, length: float) -> str:
     end = utterance.offset + (utterance.duration or 0.0)
     if utterance.duration == 0:
         return f"lasts 0 s in {utterance.audio}"
-    if end > length + TOLERANCE or utterance.offset >= length:
+    if utterance.offset >= length:
+        start = f"starts at {utterance.offset:g} s"
+        return f"{start}, but {utterance.audio} has {length:g} s"
+    if end > length + TOLERANCE:
         return f"ends at {end:g} s, but {utterance.audio} has {length:g} s"
     return ""
 
 
-def _id_problem(split: str, owner: str) -> str:
-    if split == owner:
+def _id_problem(name: str, split: str, owners: Mapping[str, str]) -> str:
+    if name.split() != [name]:
+        return "the id is not one word"
+    owner = owners.get(name)
+    if owner == split:
         return f"the id occurs twice in {split}"
-    return f"the id is in {owner} and in {split}"
+    return f"the id is in {owner} and in {split}" if owner else ""
+
+
+def _printable(line: str) -> str:
+    """Return the line with the bytes of a file name that are no text as escapes."""
+    return line.encode(errors="backslashreplace").decode()
 
 
 def _completed(utterance: Utterance, length: float) -> Utterance:

@@ -39,7 +39,8 @@ def _read_chapter(transcript: Path, subset: str, corpus: Corpus) -> None:
     speaker = chapter.parent.name
     audio = {path.stem: path for path in sorted(chapter.iterdir()) if is_audio(path)}
     for _, line in read_lines(transcript):
-        name, _, text = line.partition(" ")
+        name, *rest = line.split(maxsplit=1)
+        text = "".join(rest)
         path = audio.pop(name, chapter / f"{name}.flac")
         utterance = Utterance(id=name, audio=path, text=text, speaker=speaker)
         corpus.add(subset, utterance)

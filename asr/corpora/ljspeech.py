@@ -35,11 +35,16 @@ def read(source: Path) -> Corpus:
             corpus.reject("", f"{metadata}:{number}: must be id|text|normalised text")
             continue
         path = audio.pop(name, wavs / f"{name}.wav")
-        text = texts[-1] or texts[0]
-        corpus.add("", Utterance(id=name, audio=path, text=text, speaker=_SPEAKER))
+        corpus.add("", _utterance(name, path, texts[-1] or texts[0]))
     for name, path in audio.items():
-        corpus.add("", Utterance(id=name, audio=path, speaker=_SPEAKER))
+        corpus.add("", _utterance(name, path, None))
     return corpus
+
+
+def _utterance(name: str, path: Path, text: str | None) -> Utterance:
+    # Those who copy the layout have file names with spaces.
+    word = "_".join(name.split())
+    return Utterance(id=word, audio=path, text=text, speaker=_SPEAKER)
 
 
 def _root(source: Path) -> Path | None:

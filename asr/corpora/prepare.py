@@ -17,7 +17,7 @@ from asr.corpora.splits import (
     is_split_folder,
     parse_splits,
 )
-from asr.errors import CorpusError
+from asr.errors import CorpusError, FileError
 from asr.manifest import Utterance
 
 Note = Callable[[str], None]
@@ -85,8 +85,8 @@ def prepare(
         CorpusError: If the source cannot be imported, or some utterances are of no use
             and ``options.skip_bad`` is off.
         ManifestError: If a manifest in the source cannot be read.
-        FileError: If ``out`` holds manifests and ``options.overwrite`` is off, or it
-            cannot be written.
+        FileError: If ``out`` holds manifests and ``options.overwrite`` is off, or the
+            source's own, or cannot be written.
     """
     notes: list[str] = []
 
@@ -99,12 +99,17 @@ def prepare(
     source = source.resolve() if ".." in source.parts else source.absolute()
     check_out(out, overwrite=options.overwrite)
     name, corpus = read_source(source, options.format)
+    if (
+        name == "nemo"
+        and out == (source if source.is_dir() else source.parent).resolve()
+    ):
+        raise FileError(f"{out}: holds the source's own manifests; name another folder")
     if options.speaker_folders:
         _name_speakers(corpus, source)
     chosen, left_out = _choose(corpus, options, tell)
-    usable, problems = _usable(corpus, chosen, options, progress)
+    found, problems = _inspected(corpus, chosen, options, progress)
     _show(problems, note)
-    _decide(source, usable, problems, options, tell)
+    usable = _usable(source, found, problems, options, tell)
     _tell_shared_speakers(usable, tell)
     splits, origins = _carve_missing(usable, options, tell)
     summaries = {
@@ -155,13 +160,13 @@ def _choose(
     return chosen, left_out
 
 
-def _usable(
+def _inspected(
     corpus: Corpus,
     chosen: Mapping[str, Sequence[str]],
     options: PrepOptions,
     progress: Progress,
 ) -> tuple[dict[str, list[Utterance]], list[str]]:
-    """Return the usable utterances of each split that has any, and all problems."""
+    """Return the usable utterances of each split, and all problems."""
     splits = {
         split: [u for subset in subsets for u in corpus.subsets[subset]]
         for split, subsets in chosen.items()
@@ -169,7 +174,7 @@ def _usable(
     usable, problems = inspect(splits, options.text, progress)
     subsets = itertools.chain(*chosen.values())
     unread = [p for subset in subsets for p in corpus.problems.get(subset, ())]
-    return {split: found for split, found in usable.items() if found}, unread + problems
+    return usable, unread + problems
 
 
 def _show(problems: Sequence[str], note: Note) -> None:
@@ -179,23 +184,27 @@ def _show(problems: Sequence[str], note: Note) -> None:
         note(f"and {len(problems) - _MOST_SHOWN} more")
 
 
-def _decide(
+def _usable(
     source: Path,
-    usable: Mapping[str, Sequence[Utterance]],
+    found: Mapping[str, list[Utterance]],
     problems: Sequence[str],
     options: PrepOptions,
     tell: Note,
-) -> None:
-    """Give up where something is wrong that the user did not allow for."""
+) -> dict[str, list[Utterance]]:
+    """Return the splits that have utterances; give up if the user allowed no loss."""
     if problems and not options.skip_bad:
         raise CorpusError(
             f"{source}: {_count(problems, 'problem')}, nothing was written; "
             "mend the source or leave these utterances out with --skip-bad"
         )
-    if not usable:
+    if not any(found.values()):
         raise CorpusError(f"{source}: holds no utterance that can be used")
     if problems:
         tell(f"left out {_count(problems, 'utterance')} of no use")
+    for split in found:
+        if not found[split]:
+            tell(f"the source's {split} has no utterance that can be used")
+    return {split: utterances for split, utterances in found.items() if utterances}
 
 
 def _tell_shared_speakers(

@@ -113,7 +113,10 @@ def _header(path: Path) -> tuple[str, dict[str, int]] | None:
     except OSError:
         return None
     for delimiter in "\t,;|":
-        columns = _columns(next(_rows(line, delimiter), (0, []))[1])
+        try:
+            columns = _columns(next(_rows(line, delimiter, path), (0, []))[1])
+        except CorpusError:
+            continue
         if "path" in columns and "text" in columns:
             return delimiter, columns
     return None
@@ -133,7 +136,7 @@ def _plain(name: str) -> str:
     return "_".join(name.strip().lower().replace("-", " ").split())
 
 
-def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield (number of its last line, cells) of each row that is not blank."""
     # Common Voice's TSV files have bare quotation marks in sentences, never as quotes.
     quoted = delimiter not in "\t|"
@@ -141,10 +144,15 @@ def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         io.StringIO(text, newline=""),
         delimiter=delimiter,
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+        # Otherwise a quote that is never closed swallows the rest of the table.
+        strict=True,
     )
-    for row in rows:
-        if any(cell.strip() for cell in row):
-            yield rows.line_num, row
+    try:
+        for row in rows:
+            if any(cell.strip() for cell in row):
+                yield rows.line_num, row
+    except csv.Error as error:
+        raise CorpusError(f"{path}:{rows.line_num}: is no CSV: {error}") from None
 
 
 def _read_table(path: Path, subset: str, corpus: Corpus) -> None:
@@ -157,10 +165,7 @@ def _read_table(path: Path, subset: str, corpus: Corpus) -> None:
             f"or none of texts (text, transcript, sentence …); its first line: {first}"
         )
     delimiter, columns = found
-    try:
-        (_, header), *rows = _rows(text, delimiter)
-    except csv.Error as error:
-        raise CorpusError(f"{path}: cannot be read as a table: {error}") from None
+    (_, header), *rows = _rows(text, delimiter, path)
     corpus.subsets.setdefault(subset, [])
     for number, row in rows:
         surplus = [cell for cell in row[len(header) :] if cell.strip()]
