@@ -1,13 +1,15 @@
 import json
-import sys
-from types import ModuleType, SimpleNamespace
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from asr.config import Config, TextConfig
-from asr.errors import ManifestError, ScoreError
+from asr.config import Config, ModelConfig, TextConfig
+from asr.errors import ManifestError, ModelError, ScoreError
+from asr.model.acoustic import AcousticModel
+from asr.model.file import save_model
+from asr.tokens import BLANK, Tokens
+from cli.main import main
 from cli.score import score
 
 
@@ -79,24 +81,25 @@ def test_extra_ids_are_named_on_stderr(ref, tmp_path):
     assert result.stderr == "asr: note: 1 in HYP but not in REF, left out: 3\n"
 
 
-def test_model_gives_both_sides_its_normalised_form(ref, tmp_path, monkeypatch):
+def test_model_gives_both_sides_its_normalised_form(ref, tmp_path):
     hyp = write(tmp_path / "hyp.jsonl", {"1": "A, B c", "2": "D e!"})
     plain = run(ref, hyp)
     assert "%WER 80.00" in plain.stdout
     assert "--model MODEL" in plain.stderr
-    assert "%WER 0.00" in run_with_model(monkeypatch, Config(), ref, hyp).stdout
-    keeping = Config(text=TextConfig(punctuation="keep"))
-    result = run_with_model(monkeypatch, keeping, ref, hyp)
+    assert "%WER 0.00" in run(ref, hyp, "--model", model(tmp_path)).stdout
+    result = run(ref, hyp, "--model", model(tmp_path, punctuation="keep"))
     assert "%WER 40.00" in result.stdout
     assert result.stderr == ""
 
 
-def run_with_model(monkeypatch, config, ref, hyp):
-    """Run with a model file that says it was trained with ``config``."""
-    reader = ModuleType("asr.model.file")
-    reader.read_metadata = lambda path: SimpleNamespace(config=config)
-    monkeypatch.setitem(sys.modules, "asr.model.file", reader)
-    return run(ref, hyp, "--model", "exp")
+def model(folder, **text):
+    """Return an untrained model file with these settings of ``text``."""
+    config = Config(
+        text=TextConfig(**text), model=ModelConfig(layers=1, hidden=2, conv_channels=1)
+    )
+    path = folder / "model.safetensors"
+    save_model(path, AcousticModel(config, Tokens((BLANK, "a"))))
+    return path
 
 
 def test_json_beside_the_printed_result(ref, tmp_path):
@@ -105,6 +108,27 @@ def test_json_beside_the_printed_result(ref, tmp_path):
     assert result.stdout.startswith("%WER 20.00")
     tree = json.loads((tmp_path / "out" / "score.json").read_text(encoding="utf-8"))
     assert tree["words"]["rate"] == 0.2
+
+
+def test_main_makes_an_error_one_line_and_exit_code_1(
+    ref, tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "hyp.jsonl").write_text("")
+    monkeypatch.setattr(
+        "sys.argv", ["asr", "score", str(ref), str(tmp_path / "hyp.jsonl")]
+    )
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("asr: error: HYP lacks 2 of REF's 2 utterances: 1, 2;")
+    assert err.count("\n") == 1
+
+
+def test_a_model_that_is_not_there(ref, tmp_path):
+    with pytest.raises(ModelError, match="no such model"):
+        run(ref, ref, "--model", tmp_path / "none")
 
 
 def test_problems_with_files_name_them(ref, tmp_path):

@@ -143,7 +143,6 @@ def test_settings_in_toml_syntax_or_as_bare_words(setting, section, name, value)
         ("augment.speeds=[3.0]", r"augment\.speeds is out of range"),
         ("augment.freq_masks=-1", r"augment\.freq_masks is out of range"),
         ("tokens.size=1", r"tokens\.size is out of range"),
-        ("features.num_ceps=81", r"features\.num_ceps is out of range"),
         ("features.low_freq=8000.0", r"features\.low_freq is out of range"),
         ("features.high_freq=8001.0", r"features\.high_freq is out of range"),
         ("features.frame_shift=0", r"features\.frame_shift is out of range"),
@@ -156,6 +155,11 @@ def test_settings_in_toml_syntax_or_as_bare_words(setting, section, name, value)
 def test_bad_settings_say_which_and_what_is_wanted(setting, message):
     with pytest.raises(ConfigError, match=message):
         load_config(None, [setting])
+
+
+def test_no_more_cepstra_than_bands_where_there_are_cepstra():
+    with pytest.raises(ConfigError, match=r"features\.num_ceps is out of range"):
+        load_config(None, ["features.kind=mfcc", "features.num_ceps=81"])
 
 
 def test_a_setting_below_a_value_is_an_error_not_a_crash():

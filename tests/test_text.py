@@ -52,6 +52,8 @@ def test_stripping_leaves_no_punctuation_but_that_inside_words(text):
         ("می\u200cخواهم", "می\u200cخواهم"),
         ("e\u0301", "é"),
         ("a\x00b\x1bc", "a b c"),
+        ("E\u200b\u0301", "é"),
+        ("दि'ल", "दि'ल"),
         ("straße STRASSE", "straße strasse"),
         ("İ", "i\u0307"),
         ("नमस्ते।", "नमस्ते"),
