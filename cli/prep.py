@@ -66,8 +66,8 @@ def prep(
 ) -> None:
     """Import a corpus: write train, dev and test manifests to OUT.
 
-    Every recording's header is read and every text looked at; nothing is written if
-    one is of no use. A source without dev or test splits gets them, by speaker.
+    Every recording is opened and every text looked at; nothing is written
+    if one is of no use. Splits the source lacks are carved off by speaker.
     """
     from asr.config import load_config
     from asr.corpora import PrepOptions, prepare
