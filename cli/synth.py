@@ -1,0 +1,53 @@
+"""``asr synth``: a corpus of synthetic speech."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def synth(
+    out: Annotated[
+        Path, typer.Argument(help="Folder for the corpus.", show_default=False)
+    ],
+    train: Annotated[int, typer.Option(min=1, help="Utterances for training.")] = 1600,
+    dev: Annotated[int, typer.Option(min=1, help="Utterances for the dev set.")] = 100,
+    test: Annotated[int, typer.Option(min=1, help="Utterances for testing.")] = 300,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another corpus.")] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the corpus in OUT.")
+    ] = False,
+) -> None:
+    """Speak a corpus of connected digits with eSpeak NG (synthetic speech).
+
+    Three tables, train.tsv, dev.tsv and test.tsv, and recordings of 16 kHz. No voice
+    of one split speaks in another. Results on it say nothing about real speech.
+    """
+    from asr.corpora.digits import DigitsOptions, write_digits
+
+    options = DigitsOptions(
+        train=train, dev=dev, test=test, seed=seed, overwrite=overwrite
+    )
+    spoken = write_digits(out, options, progress=_progress)
+    parts = ", ".join(
+        f"{name} {split.utterances} utterances of {split.speakers} voices, "
+        f"{split.seconds / 60:.1f} min"
+        for name, split in spoken.items()
+    )
+    typer.echo(f"asr: {out}: {parts}", err=True)
+
+
+def _progress(items: Iterable[Any], total: int) -> Iterable[Any]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(
+        items,
+        "Speaking",
+        total=total,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
