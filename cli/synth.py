@@ -8,9 +8,7 @@ import typer
 
 
 def synth(
-    out: Annotated[
-        Path, typer.Argument(help="Folder for the corpus.", show_default=False)
-    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the corpus.")],
     train: Annotated[int, typer.Option(min=1, help="Utterances for training.")] = 1600,
     dev: Annotated[int, typer.Option(min=1, help="Utterances for the dev set.")] = 100,
     test: Annotated[int, typer.Option(min=1, help="Utterances for testing.")] = 300,
