@@ -71,9 +71,9 @@ class FeatureConfig:
             0.002 <= self.frame_length <= 0.5, "features.frame_length", "0.002 to 0.5"
         )
         _require(1 <= self.num_mels <= 512, "features.num_mels", "1 to 512")
-        _require(
-            1 <= self.num_ceps <= self.num_mels, "features.num_ceps", "1 to num_mels"
-        )
+        if self.kind == "mfcc":
+            bounds = 1 <= self.num_ceps <= self.num_mels
+            _require(bounds, "features.num_ceps", "1 to num_mels")
         top = self.high_freq or self.sample_rate / 2
         _require(0 <= self.low_freq < top, "features.low_freq", "below high_freq")
         _require(
@@ -90,12 +90,12 @@ class AugmentConfig:
     freq_masks: int = 2
     """SpecAugment (Park et al. 2019): how many bands are masked, how wide at most."""
     freq_mask_width: int = 15
-    """Mel bands or cepstra."""
+    """Mel bands or cepstra, at most."""
     time_masks: int = 2
-    """For each utterance; a tenth of a second of speech is never masked entirely."""
     time_mask_width: float = 0.2
-    """Seconds, at most; and at most ``time_mask_share`` of the utterance."""
+    """Seconds, at most."""
     time_mask_share: float = 0.1
+    """The widest time mask as a share of the utterance, so that short ones survive."""
 
     def __post_init__(self) -> None:
         speeds = bool(self.speeds) and all(0.5 <= s <= 2 for s in self.speeds)

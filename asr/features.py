@@ -67,7 +67,7 @@ class Features(nn.Module):
         return sample_lengths // self.hop + 1
 
     def forward(self, samples: Tensor, sample_lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return normalised frames (B, T, F), zero beyond the lengths, and lengths (B,).
+        """Return normalised frames (B, T, F), 0 beyond the lengths, and lengths (B,).
 
         Args:
             samples: Signals in [-1, 1] at ``config.sample_rate`` Hz, padded with zeros,

@@ -1,5 +1,6 @@
 """The ``asr`` command: its subcommands, and how errors reach the user."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -45,6 +46,9 @@ def root(
 
 def main() -> None:
     """Run the command; a user's problem is one line on stderr and exit code 1."""
+    # Threads that wait must not spin: beside any other busy program, spinning makes
+    # training many times slower (measured in tests/benchmarks). Read when torch loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # Transcripts are Unicode whatever the terminal's code page is (Windows).
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

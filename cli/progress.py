@@ -52,9 +52,11 @@ class TrainingProgress(Monitor):
         self.bar.stop()
 
     def note(self, text: str) -> None:
+        """Print it."""
         self._print(f"asr: note: {text}")
 
     def start(self, *, epochs: int, done: int, summary: str) -> None:
+        """Print the run in a line and open the bar."""
         self._print(summary)
         if done:
             self._print(f"going on after epoch {done} of {epochs}")
@@ -62,11 +64,13 @@ class TrainingProgress(Monitor):
         self.task = self.bar.add_task("", total=epochs, completed=done, status="")
 
     def start_epoch(self, epoch: int, batches: int) -> None:
+        """Name the epoch in the bar."""
         self.batches = batches
         self.began, self.audio = time.perf_counter(), 0.0
         self.bar.update(self.task, description=f"epoch {epoch}/{self.epochs}")
 
     def batch(self, loss: float, audio: float) -> None:
+        """Move the bar on."""
         self.audio += audio
         speed = self.audio / (time.perf_counter() - self.began)
         self.bar.update(
@@ -76,6 +80,7 @@ class TrainingProgress(Monitor):
         )
 
     def end_epoch(self, report: EpochReport) -> None:
+        """Print the epoch in a line, and two REF/HYP pairs."""
         width = len(str(self.epochs))
         words = report.score.words
         self._print(

@@ -38,7 +38,7 @@ def train(
     resolved = load_config(config, settings or [])
 
     from asr.model.device import choose_device
-    from asr.training.loop import train
+    from asr.training.stage import train
 
     from .progress import TrainingProgress
 

@@ -30,5 +30,5 @@ def collapse(path: list[int]) -> list[int]:
     >>> collapse([0, 3, 3, 0, 3, 5, 5, 0])
     [3, 3, 5]
     """
-    previous = [0, *path[:-1]]
-    return [n for n, before in zip(path, previous, strict=True) if n not in (0, before)]
+    pairs = zip(path, [0, *path], strict=False)
+    return [token for token, before in pairs if token not in (0, before)]

@@ -144,7 +144,7 @@ def load_model(path: Path, device: str = "cpu") -> "AcousticModel":
 
 
 def kept_tensors(model: "AcousticModel") -> dict[str, Any]:
-    """Return what a file keeps: weights and statistics, not what the config computes."""
+    """Return what a file keeps: weights and statistics, not what config implies."""
     return {
         name: tensor
         for name, tensor in model.state_dict().items()

@@ -30,7 +30,8 @@ class Subsampling(nn.Module):
             inputs = channels
             num_features = (num_features + 1) // 2
             factor //= 2
-        self.convolutions.to(memory_format=torch.channels_last)
+        for convolution in self.convolutions:
+            convolution.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.output_size = channels * num_features
 
     def output_lengths(self, lengths: Tensor) -> Tensor:

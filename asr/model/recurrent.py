@@ -3,8 +3,9 @@
 A bidirectional layer over a padded batch must not start its backward half in the
 padding. Packed sequences see to that, but on a CPU they make PyTorch's LSTM several
 times slower. Here each direction is a layer of its own over the padded batch, the
-backward one over sequences reversed within their own length: the same numbers. On a
-GPU, cuDNN runs packed sequences at full speed, so they are used there.
+backward one over sequences reversed within their own length: the same numbers. Both
+run at the same time. On a GPU, cuDNN runs packed sequences at full speed, so they are
+used there.
 
 Shape letters: B utterances, T frames, D input size, H hidden size.
 """
@@ -16,9 +17,14 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from asr.features import length_mask
+from asr.model.directions import run_both
 
 Cell = Literal["lstm", "gru", "rnn"]
-_CELLS: dict[Cell, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+_CELLS: dict[Cell, type[nn.LSTM | nn.GRU | nn.RNN]] = {
+    "lstm": nn.LSTM,
+    "gru": nn.GRU,
+    "rnn": nn.RNN,
+}
 
 
 class RecurrentLayer(nn.Module):
@@ -51,12 +57,14 @@ class RecurrentLayer(nn.Module):
 
     def run_padded(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """As :meth:`forward`, over the padded batch: fast on a CPU."""
-        ahead: Tensor = self.forwards(inputs)[0]
         if self.backwards is None:
-            return ahead
+            outputs: Tensor = self.forwards(inputs)[0]
+            return outputs
         order = reversal(lengths, inputs.shape[1])
-        behind = reorder(self.backwards(reorder(inputs, order))[0], order)
-        return torch.cat([ahead, behind], dim=2)
+        ahead, behind = run_both(
+            self.forwards, self.backwards, inputs, reorder(inputs, order)
+        )
+        return torch.cat([ahead, reorder(behind, order)], dim=2)
 
     def run_packed(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """As :meth:`forward`, over packed sequences: fast with cuDNN."""

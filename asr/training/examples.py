@@ -1,5 +1,6 @@
 """The utterances of a training or dev set, checked before training starts."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,22 @@ class Example:
         """Output frames CTC needs: one a token, one between equal neighbours."""
         pairs = zip(self.targets, self.targets[1:], strict=False)
         return len(self.targets) + sum(a == b for a, b in pairs)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Training and dev examples, checked."""
+
+    train: list[Example]
+    dev: list[Example]
+
+    def fingerprint(self) -> str:
+        """Return a hash of ids, texts and durations: does a state belong here?"""
+        digest = hashlib.blake2b(digest_size=16)
+        for example in [*self.train, *self.dev]:
+            key = f"{example.utterance.id}\t{example.duration:.3f}\t{example.text}\n"
+            digest.update(key.encode())
+        return digest.hexdigest()
 
 
 def read_texts(path: Path, config: Config) -> list[tuple[Utterance, str]]:

@@ -1,0 +1,32 @@
+"""The CTC loss of a batch (Graves et al. 2006)."""
+
+from torch import Tensor
+from torch.nn.functional import ctc_loss
+
+from asr.training.batches import Batch
+
+
+def summed_ctc(
+    log_probs: Tensor, lengths: Tensor, batch: Batch, *, lenient: bool = False
+) -> Tensor:
+    """Return the batch's CTC loss, nats, summed over its utterances.
+
+    Args:
+        log_probs: Shape (B, T', V), blank at 0.
+        lengths: Valid frames of each utterance, shape (B,).
+        batch: Its targets.
+        lenient: An utterance too short for its targets, or without any, counts 0. Dev
+            sets may hold such; training sets were checked.
+    """
+    losses = ctc_loss(
+        log_probs.transpose(0, 1),  # (B, T', V) -> (T', B, V), what ctc_loss wants
+        batch.targets.to(log_probs.device),
+        lengths,
+        batch.target_lengths,
+        blank=0,
+        reduction="none",
+        zero_infinity=lenient,
+    )
+    if lenient:
+        losses = losses * (batch.target_lengths > 0).to(losses.device)
+    return losses.sum()

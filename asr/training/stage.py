@@ -1,0 +1,106 @@
+"""The training stage: a folder of manifests to a model file."""
+
+from pathlib import Path
+
+import torch
+
+from asr.config import Config
+from asr.errors import FileError
+from asr.model.acoustic import AcousticModel
+from asr.model.file import MODEL_NAME
+from asr.tokens import build_tokens
+from asr.training.examples import (
+    Data,
+    check_examples,
+    make_dev_examples,
+    make_examples,
+    read_texts,
+)
+from asr.training.loop import CONFIG_NAME, Trainer
+from asr.training.monitor import Monitor
+from asr.training.state import STATE_NAME, OtherRunError
+
+
+def train(
+    data: Path,
+    out: Path,
+    config: Config,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    skip_bad: bool = False,
+    device: str = "cpu",
+    monitor: Monitor | None = None,
+) -> Path:
+    """Train a model on ``data/train.jsonl``, choosing the epoch by ``data/dev.jsonl``.
+
+    Writes to ``out``: ``config.toml`` (resolved), ``metrics.jsonl`` (one line an
+    epoch), ``best.safetensors`` (the best model so far), ``last.safetensors`` (the
+    state to resume from) and, at the very end, ``model.safetensors``.
+
+    Args:
+        data: Folder that ``asr prep`` wrote.
+        out: The experiment's folder.
+        config: All settings.
+        resume: Go on where an interrupted run with the same settings and data stopped;
+            start where there is none.
+        overwrite: Start anew where ``out`` holds another run.
+        skip_bad: Leave out utterances that cannot be trained on, naming them.
+        device: "cpu" or "cuda".
+        monitor: Told what happens.
+
+    Returns:
+        The model file.
+
+    Raises:
+        AsrError: If settings, data or folder do not allow it; nothing is lost then.
+    """
+    monitor = monitor or Monitor()
+    texts = read_texts(data / "train.jsonl", config)
+    dev_texts = read_texts(data / "dev.jsonl", config)
+    tokens = build_tokens([text for _, text in texts], config.tokens)
+    torch.manual_seed(config.seed)
+    model = AcousticModel(config, tokens)
+    examples = check_examples(
+        make_examples(texts, tokens, data / "train.jsonl"),
+        config,
+        model.output_frames,
+        skip_bad=skip_bad,
+        notify=monitor.note,
+    )
+    dev = make_dev_examples(dev_texts, tokens, monitor.note)
+    trainer = Trainer(model.to(device), Data(examples, dev), out, monitor)
+    if not _prepare_folder(trainer, resume=resume, overwrite=overwrite):
+        trainer.start()
+    trainer.run()
+    return trainer.finish()
+
+
+def _prepare_folder(trainer: Trainer, *, resume: bool, overwrite: bool) -> bool:
+    """Decide what a used folder means; return whether a run was resumed.
+
+    Raises:
+        FileError: If the folder holds a run and neither option was given.
+        TrainingError: If the run there is another one and may not be overwritten.
+    """
+    out = trainer.out
+    if out.exists() and not out.is_dir():
+        raise FileError(f"{out}: is a file; --out must name a folder")
+    used = [n for n in (STATE_NAME, MODEL_NAME, CONFIG_NAME) if (out / n).exists()]
+    if not used:
+        return False
+    if resume and (out / STATE_NAME).exists():
+        try:
+            trainer.resume()
+        except OtherRunError as error:
+            if not overwrite:
+                raise
+            trainer.monitor.note(f"{error}; starting anew, as --overwrite asks")
+            return False
+        return True
+    if not overwrite and not (resume and used == [CONFIG_NAME]):
+        raise FileError(
+            f"{out}: holds a training already ({used[0]}); --resume goes on with it, "
+            "--overwrite starts anew, or choose another --out"
+        )
+    return False

@@ -1,0 +1,42 @@
+"""How well a model does on the dev set."""
+
+from collections.abc import Sequence
+
+import torch
+
+from asr.augment import generator
+from asr.decoding.greedy import greedy
+from asr.model.acoustic import AcousticModel
+from asr.scoring import Score, score_text
+from asr.training.batches import load_batches, plan_in_order
+from asr.training.ctc import summed_ctc
+from asr.training.examples import Example
+from asr.training.monitor import Sample
+
+
+@torch.no_grad()
+def validate(
+    model: AcousticModel, examples: Sequence[Example]
+) -> tuple[float, Score, tuple[Sample, ...]]:
+    """Return loss (nats a token), greedy score, and two samples of the dev set.
+
+    The samples are the same two utterances each time.
+    """
+    model.eval()
+    config, device = model.config, model.device
+    heard: dict[str, str] = {}
+    loss = tokens = 0.0
+    plan = plan_in_order(examples, config.train.batch_seconds)
+    for batch in load_batches(plan, config.features.sample_rate):
+        log_probs, lengths = model(
+            batch.samples.to(device), batch.sample_lengths.to(device)
+        )
+        decoded = greedy(log_probs, lengths)
+        for name, (ids, _) in zip(batch.ids, decoded, strict=True):
+            heard[name] = model.tokens.decode(ids)
+        loss += float(summed_ctc(log_probs, lengths, batch, lenient=True))
+        tokens += int(batch.target_lengths.sum())
+    rows = [Sample(e.utterance.id, e.text, heard[e.utterance.id]) for e in examples]
+    score = sum((score_text(r.reference, r.hypothesis) for r in rows), Score())
+    shown = generator(config.seed, "samples").permutation(len(rows))[:2]
+    return loss / max(tokens, 1), score, tuple(rows[n] for n in shown)
