@@ -6,11 +6,14 @@
 #
 #   CORPUS       the corpus's folder
 #   PREP_FLAGS   options for asr prep, such as --split train=train-clean-100
-#   EVAL         the split that is scored: test, or dev
+#   EVAL         the split that is scored: test, or dev where there is no test set
+#   DATA, EXP    where manifests and experiments go
 #   ASR          the asr command
 
 ASR        ?= asr
 EVAL       ?= test
+DATA       ?= data
+EXP        ?= exp
 PREP_FLAGS ?=
 
 EXPERIMENTS := $(basename $(wildcard *.toml))
@@ -21,27 +24,26 @@ EXPERIMENTS := $(basename $(wildcard *.toml))
 .DELETE_ON_ERROR:
 # ... and nothing that took time is removed as "intermediate".
 .SECONDARY:
-.PHONY: $(EXPERIMENTS) data clean
+.PHONY: $(EXPERIMENTS) clean
 
-$(EXPERIMENTS): %: exp/%/$(EVAL).wer
-	@echo; echo "$(notdir $(CURDIR)) $@, $(EVAL) set:"; sed -n '1,/^$$/p' $<
+$(EXPERIMENTS): %: $(EXP)/%/$(EVAL).wer
+	@echo; echo "$(notdir $(CURDIR)), $@.toml, $(EVAL) set"; sed '/^$$/,$$d' $<
+	@echo "aligned errors: $(notdir $(CURDIR))/$<"
 
-data: data/prep.json
-
-data/prep.json: $(CORPUS_READY)
+$(DATA)/prep.json: $(CORPUS_READY)
 	@test -n "$(CORPUS)" || { echo "make: say where the corpus is: make CORPUS=<folder>" >&2; exit 1; }
-	$(ASR) prep "$(CORPUS)" data $(PREP_FLAGS) --overwrite
+	$(ASR) prep "$(CORPUS)" $(DATA) $(PREP_FLAGS) --overwrite
 
 # model.safetensors is written once, at the end, so an interrupted make loses nothing:
 # the next one resumes from last.safetensors. Another config or other data start anew.
-$(EXPERIMENTS:%=exp/%/model.safetensors): exp/%/model.safetensors: %.toml data/prep.json
-	$(ASR) train data --out exp/$* --config $< --resume --overwrite
+$(EXPERIMENTS:%=$(EXP)/%/model.safetensors): $(EXP)/%/model.safetensors: %.toml $(DATA)/prep.json
+	$(ASR) train $(DATA) --out $(EXP)/$* --config $< --resume --overwrite
 
-$(EXPERIMENTS:%=exp/%/$(EVAL).hyp.jsonl): exp/%/$(EVAL).hyp.jsonl: exp/%/model.safetensors
-	$(ASR) transcribe data/$(EVAL).jsonl --model $< --format jsonl --output $@
+$(EXPERIMENTS:%=$(EXP)/%/$(EVAL).hyp.jsonl): $(EXP)/%/$(EVAL).hyp.jsonl: $(EXP)/%/model.safetensors
+	$(ASR) transcribe $(DATA)/$(EVAL).jsonl --model $< --format jsonl --output $@
 
-$(EXPERIMENTS:%=exp/%/$(EVAL).wer): exp/%/$(EVAL).wer: exp/%/$(EVAL).hyp.jsonl
-	$(ASR) score data/$(EVAL).jsonl $< --model exp/$*/model.safetensors > $@.part
+$(EXPERIMENTS:%=$(EXP)/%/$(EVAL).wer): $(EXP)/%/$(EVAL).wer: $(EXP)/%/$(EVAL).hyp.jsonl
+	$(ASR) score $(DATA)/$(EVAL).jsonl $< --model $(EXP)/$*/model.safetensors > $@.part
 	@mv $@.part $@
 
 clean:

@@ -1,0 +1,86 @@
+"""A corpus of tone-words: small enough to learn in seconds, real enough to go through.
+
+Each word is two notes in a row, so that a recogniser has to hear order, not only pitch.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from asr.config import load_config
+from asr.corpora import PrepOptions, prepare
+from asr.training.stage import train
+
+RATE = 8000
+NOTES = {"do": (500, 800), "re": (800, 500), "mi": (1200, 2000), "fa": (2000, 1200)}
+TRAIN = [
+    *("do re", "mi fa", "fa do", "re mi", "do mi fa", "re fa do"),
+    *("mi do re", "fa re mi", "do", "fa fa", "re re do", "mi mi"),
+]
+SMALL = [
+    *("features.sample_rate=8000", "features.num_mels=20", "features.low_freq=200"),
+    *("model.subsampling=2", "model.conv_channels=8", "model.cell=gru"),
+    *("model.layers=1", "model.hidden=32", "model.dropout=0.0"),
+    *("train.epochs=40", "train.batch_seconds=3", "train.learning_rate=0.01"),
+    *("augment.speeds=[1.0]", "augment.freq_masks=0", "augment.time_masks=0"),
+]
+DEV = ["re do", "fa mi", "do fa re", "mi"]
+
+
+def tone_words(text, seed):
+    """Return the samples of a text, (N,): notes of 0.1 s, words 0.06 s apart."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(RATE // 10) / RATE
+    silence = np.zeros(int(0.06 * RATE))
+    parts = [silence]
+    for word in text.split():
+        pitch = rng.uniform(0.98, 1.02)
+        notes = [np.sin(2 * np.pi * f * pitch * time) for f in NOTES[word]]
+        parts += [*(0.3 * rng.uniform(0.7, 1) * note for note in notes), silence]
+    samples = np.concatenate(parts)
+    return samples + 0.003 * rng.standard_normal(len(samples))
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory) -> Path:
+    """A folder with train.csv, dev.csv and 16 recordings; not to be changed."""
+    folder = tmp_path_factory.mktemp("corpus")
+    (folder / "wav").mkdir()
+    for seed, (split, texts) in enumerate((("train", TRAIN), ("dev", DEV))):
+        lines = ["path,text\n"]
+        for n, text in enumerate(texts):
+            name = f"wav/{split}{n:02}.wav"
+            soundfile.write(folder / name, tone_words(text, [seed, n]), RATE)
+            lines.append(f"{name},{text}\n")
+        (folder / f"{split}.csv").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared(corpus, tmp_path_factory) -> Path:
+    """A folder with the corpus's train.jsonl and dev.jsonl; not to be changed."""
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare(corpus, folder, PrepOptions())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small() -> list[str]:
+    """Settings, as for --set, of a model that learns the tone-words in seconds."""
+    return SMALL.copy()
+
+
+@pytest.fixture(scope="session")
+def tiny() -> list[str]:
+    """Settings of a model that learns nothing, as fast as can be."""
+    return [*SMALL, "model.hidden=4", "model.conv_channels=2", "train.epochs=1"]
+
+
+@pytest.fixture(scope="session")
+def trained(prepared, small, tmp_path_factory) -> Path:
+    """An experiment's folder with a model that has learnt the corpus."""
+    out = tmp_path_factory.mktemp("experiment")
+    train(prepared, out, load_config(None, small))
+    return out
