@@ -38,7 +38,8 @@ def run_both(
     inference = torch.is_inference_mode_enabled()
 
     def infer(module: nn.Module, inputs: Tensor) -> Tensor:
-        with torch.no_grad(), torch.inference_mode(inference):
+        # In this order: inference_mode(False) would switch gradients on again.
+        with torch.inference_mode(inference), torch.no_grad():
             outputs: Tensor = module(inputs)[0]
             return outputs
 
@@ -69,8 +70,8 @@ class _Both(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (first_in, first_out), (second_in, second_out) = ctx.graphs
         first, second = _side_by_side(
-            lambda: torch.autograd.grad(first_out, first_in, gradients[0]),
-            lambda: torch.autograd.grad(second_out, second_in, gradients[1]),
+            lambda: _gradients(first_out, first_in, gradients[0]),
+            lambda: _gradients(second_out, second_in, gradients[1]),
         )
         return (None, None, first[0], second[0], *first[1:], *second[1:])
 
@@ -80,6 +81,15 @@ def _record(module: nn.Module, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
     with torch.enable_grad():
         inputs = inputs.detach().requires_grad_()
         return [inputs, *module.parameters()], module(inputs)[0]
+
+
+def _gradients(
+    outputs: Tensor, wanted: list[Tensor], gradient: Tensor
+) -> list[Tensor | None]:
+    """Return the gradients of input and weights; None for weights that are frozen."""
+    free = [tensor for tensor in wanted if tensor.requires_grad]
+    found = iter(torch.autograd.grad(outputs, free, gradient))
+    return [next(found) if tensor.requires_grad else None for tensor in wanted]
 
 
 def _side_by_side(
