@@ -28,7 +28,7 @@ features.cmvn=global augment.speeds=[0.95,1.0,1.05] augment.freq_masks=0
 augment.time_masks=0 model.subsampling=2 model.conv_channels=8 model.cell=gru
 model.layers=1 model.hidden=32 model.dropout=0.1
 train.epochs=40 train.batch_seconds=3 train.learning_rate=0.01
-""".split()
+"""
 
 
 def tone_words(text, seed):
@@ -73,13 +73,13 @@ def prepared(corpus, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def small() -> list[str]:
     """Settings, as for --set, of a model that learns the tone-words in seconds."""
-    return list(SMALL)
+    return SMALL.split()
 
 
 @pytest.fixture(scope="session")
 def tiny() -> list[str]:
     """Settings of a model that learns nothing, as fast as can be."""
-    return [*SMALL, "model.hidden=4", "model.conv_channels=2", "train.epochs=1"]
+    return [*SMALL.split(), "model.hidden=4", "model.conv_channels=2", "train.epochs=1"]
 
 
 @pytest.fixture(scope="session")

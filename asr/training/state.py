@@ -97,8 +97,14 @@ class State:
         """Put weights and moments back."""
         model.load_state_dict(self._under("model."), strict=False)
         moments: dict[int, dict[str, Tensor]] = {}
+        weights = [w for group in optimizer.param_groups for w in group["params"]]
         for name, tensor in self._under("optimizer.").items():
             number, _, key = name.partition(".")
+            weight = weights[int(number)]
+            if tensor.shape == weight.shape:
+                # In the weight's memory layout (convolutions are channels last): the
+                # fused AdamW goes through both in the order they lie in memory.
+                tensor = torch.empty_like(weight).copy_(tensor)
             moments.setdefault(int(number), {})[key] = tensor
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": moments, "param_groups": groups})
@@ -131,20 +137,21 @@ def load_state(path: Path, config: Config, data: str) -> State:
         )
     try:
         before = config_from_dict(json.loads(metadata["config"]))
-    except ConfigError as error:
+        progress = Progress(**json.loads(metadata["progress"]))
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(
-            f"{path}: was written by asr {metadata.get('version')}: {error}; "
+            f"{path}: was written by asr {metadata.get('version', '?')}: {error}; "
             "--overwrite starts anew"
         ) from None
     changed = config_differences(before, config)
-    if metadata["data"] != data:
+    if metadata.get("data") != data:
         changed.append("the training data")
     if changed:
         raise OtherRunError(
             f"{path.parent}: was trained with other settings ({'; '.join(changed)}); "
             "choose another --out, or --overwrite to start anew"
         )
-    return State(Progress(**json.loads(metadata["progress"])), tensors)
+    return State(progress, tensors)
 
 
 class OtherRunError(TrainingError):

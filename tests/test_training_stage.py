@@ -1,0 +1,415 @@
+import json
+import os
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from asr.config import dump_toml, load_config
+from asr.errors import AudioError, FileError, ManifestError, TrainingError
+from asr.model.file import load_model, read_metadata
+from asr.training.loop import Trainer
+from asr.training.monitor import Monitor
+from asr.training.stage import train
+from asr.training.state import OtherRunError
+
+
+class Recorder(Monitor):
+    """Keeps what it is told, and breaks off where asked."""
+
+    def __init__(self, *, after_epoch=0, in_epoch=0):
+        self.after_epoch, self.in_epoch = after_epoch, in_epoch
+        self.notes, self.reports, self.done, self.epoch = [], [], 0, 0
+        self.batches, self.audio = [], 0.0
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def start(self, *, epochs, done, summary):
+        self.done = done
+
+    def start_epoch(self, epoch, batches):
+        self.epoch = epoch
+        self.batches.append(batches)
+
+    def batch(self, loss, audio):
+        self.audio += audio
+        if self.epoch == self.in_epoch:
+            raise KeyboardInterrupt
+
+    def end_epoch(self, report):
+        self.reports.append(report)
+        if report.epoch == self.after_epoch:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Sums of several threads may be added up in another order each time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def settings(tiny):
+    """Everything that a resumed training could forget: dropout, masks, speeds."""
+    # Two convolutions: the second's weights lie in memory channels last.
+    return [
+        *tiny,
+        *("train.epochs=4", "model.subsampling=4", "model.layers=2"),
+        *("model.dropout=0.3", "augment.freq_masks=1", "augment.time_masks=1"),
+    ]
+
+
+def config(settings, *changes):
+    return load_config(None, [*settings, *changes])
+
+
+def rows(out):
+    text = (out / "metrics.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+TIMES = ("seconds", "total_seconds", "speed")
+
+
+def numbers(out):
+    return [{k: v for k, v in row.items() if k not in TIMES} for row in rows(out)]
+
+
+def same_weights(one, other):
+    one, other = load_file(one), load_file(other)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    return True
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [{"after_epoch": 1}, {"after_epoch": 2}, {"in_epoch": 1}, {"in_epoch": 3}],
+    ids=str,
+)
+def test_resumed_equals_uninterrupted_to_the_bit(prepared, settings, tmp_path, stop):
+    wanted = config(settings)
+    train(prepared, tmp_path / "a", wanted)
+    broken = Recorder(**stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(prepared, tmp_path / "b", wanted, monitor=broken)
+    assert not (tmp_path / "b" / "model.safetensors").exists()
+    going_on = Recorder()
+    torch.rand(17)  # the generator's state when a run starts must not matter
+    train(prepared, tmp_path / "b", wanted, resume=True, monitor=going_on)
+    epochs_done = stop.get("after_epoch") or stop["in_epoch"] - 1
+    assert going_on.done == epochs_done
+    assert [r.epoch for r in going_on.reports] == list(range(epochs_done + 1, 5))
+    for name in ("model.safetensors", "last.safetensors"):
+        assert same_weights(tmp_path / "a" / name, tmp_path / "b" / name)
+    assert numbers(tmp_path / "a") == numbers(tmp_path / "b")
+
+
+def test_batches_and_masks_do_not_hang_on_the_clock(prepared, settings, tmp_path):
+    for name in "ab":
+        train(prepared, tmp_path / name, config(settings, "train.epochs=1"))
+    last = [tmp_path / name / "last.safetensors" for name in "ab"]
+    assert same_weights(*last)
+    train(prepared, tmp_path / "c", config(settings, "train.epochs=1", "seed=1"))
+    first, other = (load_file(tmp_path / n / "last.safetensors") for n in "ac")
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_what_a_training_leaves_behind(prepared, settings, tmp_path):
+    out, wanted = tmp_path / "new" / "folder", config(settings)
+    monitor = Recorder()
+    model = train(prepared, out, wanted, monitor=monitor)
+    assert model == out / "model.safetensors"
+    assert {path.name for path in out.iterdir()} == {
+        *("config.toml", "metrics.jsonl", "last.safetensors", "model.safetensors"),
+    }
+    assert (out / "config.toml").read_text(encoding="utf-8") == dump_toml(wanted)
+    assert load_config(out / "config.toml") == wanted
+
+    assert [row["epoch"] for row in rows(out)] == [1, 2, 3, 4]
+    for row, report in zip(rows(out), monitor.reports, strict=True):
+        assert row.keys() == {
+            *("version", "epoch", "loss", "dev_loss", "dev_wer", "dev_cer"),
+            *("learning_rate", "grad_norm", "seconds", "total_seconds", "speed"),
+        }
+        assert row["loss"] == pytest.approx(report.loss, abs=1e-5)
+        assert row["dev_wer"] == pytest.approx(report.score.wer, abs=1e-5)
+    assert rows(out)[-1]["total_seconds"] >= rows(out)[0]["seconds"]
+
+    best = min(monitor.reports, key=lambda report: report.score.wer)
+    summary = read_metadata(model).summary
+    assert summary["epoch"] == best.epoch
+    assert summary["utterances"] == 12
+    assert summary["dev_words"] == 28
+    assert [r.epoch for r in monitor.reports if r.best][-1] == best.epoch
+
+
+def test_the_state_is_plain_data(prepared, settings, tmp_path):
+    train(prepared, tmp_path, config(settings, "train.epochs=1"))
+    with safe_open(tmp_path / "last.safetensors", framework="numpy") as file:
+        metadata = file.metadata()
+        names = set(file.keys())
+    progress = json.loads(metadata["progress"])
+    assert progress["epoch"] == 1
+    assert progress["history"] == rows(tmp_path)
+    assert json.loads(metadata["config"])["model"]["hidden"] == 4
+    weights = {n.removeprefix("model.") for n in names if n.startswith("model.")}
+    assert weights == load_file(tmp_path / "model.safetensors").keys()
+    moments = {name.split(".")[2] for name in names if name.startswith("optimizer.")}
+    assert moments == {"step", "exp_avg", "exp_avg_sq"}
+
+
+def test_settings_that_changed_are_named(prepared, settings, tmp_path):
+    train(prepared, tmp_path, config(settings, "train.epochs=1"))
+    before = (tmp_path / "model.safetensors").read_bytes()
+    changed = config(settings, "train.epochs=1", "model.hidden=6")
+    with pytest.raises(OtherRunError) as caught:
+        train(prepared, tmp_path, changed, resume=True)
+    assert "model.hidden: 4 -> 6" in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+    assert "--overwrite" in str(caught.value)
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+
+    monitor = Recorder()
+    both = {"resume": True, "overwrite": True}
+    train(prepared, tmp_path, changed, **both, monitor=monitor)
+    assert "model.hidden: 4 -> 6" in monitor.notes[0]
+    assert read_metadata(tmp_path).config.model.hidden == 6
+
+
+def test_other_data_are_noticed(prepared, settings, tmp_path):
+    train(prepared, tmp_path / "exp", config(settings, "train.epochs=1"))
+    data = tmp_path / "data"
+    shorten(prepared, data, 11)
+    with pytest.raises(OtherRunError, match="the training data"):
+        train(data, tmp_path / "exp", config(settings, "train.epochs=1"), resume=True)
+
+
+def shorten(prepared, folder, count):
+    """Write manifests with the first ``count`` training utterances to ``folder``."""
+    folder.mkdir()
+    for split, kept in (("train", count), ("dev", None)):
+        text = (prepared / f"{split}.jsonl").read_text(encoding="utf-8")
+        lines = [json.loads(line) for line in text.splitlines()[:kept]]
+        for row in lines:
+            row["audio_filepath"] = str(prepared / row["audio_filepath"])
+        (folder / f"{split}.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in lines), encoding="utf-8"
+        )
+
+
+def test_a_used_folder_needs_an_answer(prepared, settings, tmp_path):
+    wanted = config(settings, "train.epochs=1")
+    train(prepared, tmp_path, wanted)
+    before = (tmp_path / "model.safetensors").read_bytes()
+    with pytest.raises(FileError, match=r"holds a training already.*--resume"):
+        train(prepared, tmp_path, wanted)
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+
+    train(prepared, tmp_path, config(settings, "seed=1"), overwrite=True)
+    assert (tmp_path / "model.safetensors").read_bytes() != before
+    assert len(rows(tmp_path)) == 4
+
+
+def test_a_finished_training_is_only_touched(prepared, settings, tmp_path):
+    wanted = config(settings, "train.epochs=2")
+    train(prepared, tmp_path, wanted)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    os.utime(tmp_path / "model.safetensors", (1, 1))
+    monitor = Recorder()
+    train(prepared, tmp_path, wanted, resume=True, monitor=monitor)
+    assert monitor.reports == []
+    assert "finished already" in monitor.notes[0]
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    # make compares times: what was asked for is there, and is new.
+    assert (tmp_path / "model.safetensors").stat().st_mtime > 1
+
+
+def test_resume_where_nothing_is_yet_starts(prepared, settings, tmp_path):
+    train(prepared, tmp_path / "a", config(settings, "train.epochs=1"), resume=True)
+    assert (tmp_path / "a" / "model.safetensors").exists()
+
+
+def test_out_may_not_be_a_file(prepared, settings, tmp_path):
+    (tmp_path / "a").write_text("mine")
+    with pytest.raises(FileError, match="a: is a file"):
+        train(prepared, tmp_path / "a", config(settings))
+    assert (tmp_path / "a").read_text() == "mine"
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "text", "model", "deep"])
+def test_a_damaged_state_is_a_clear_error(prepared, settings, tmp_path, damage):
+    wanted = config(settings, "train.epochs=1")
+    train(prepared, tmp_path, wanted)
+    path = tmp_path / "last.safetensors"
+    content = path.read_bytes()
+    if damage == "deep":
+        # Whole as a safetensors file, but its own notes do not fit this version.
+        assert content.count(b'"epoch\\"') or content.count(b'\\"epoch\\"')
+        content = content.replace(b'\\"best_wer\\"', b'\\"best_xyz\\"')
+    path.write_bytes(
+        {
+            "cut": content[: len(content) // 2],
+            "empty": b"",
+            "text": b"not a state\n",
+            "model": (tmp_path / "model.safetensors").read_bytes(),
+            "deep": content,
+        }[damage]
+    )
+    with pytest.raises(TrainingError) as caught:
+        train(prepared, tmp_path, wanted, resume=True)
+    assert "last.safetensors" in str(caught.value)
+    assert "--overwrite" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    train(prepared, tmp_path, wanted, overwrite=True)
+
+
+def test_patience_ends_a_training_that_stands_still(prepared, settings, tmp_path):
+    monitor = Recorder()
+    # Almost no learning: the dev WER of 100 % never gets better after epoch 1.
+    stuck = config(
+        settings, "train.learning_rate=1e-9", "train.patience=2", "train.epochs=9"
+    )
+    train(prepared, tmp_path, stuck, monitor=monitor)
+    assert [report.epoch for report in monitor.reports] == [1, 2, 3]
+    assert [report.best for report in monitor.reports] == [True, False, False]
+    assert read_metadata(tmp_path).summary["epoch"] == 1
+    again = Recorder()
+    train(prepared, tmp_path, stuck, resume=True, monitor=again)
+    assert again.reports == []
+
+
+def test_best_is_gone(prepared, settings, tmp_path):
+    wanted = config(settings, "train.epochs=1")
+    train(prepared, tmp_path, wanted)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(TrainingError, match=r"best\.safetensors is gone"):
+        train(prepared, tmp_path, wanted, resume=True)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("bidirectional", ["true", "false"])
+def test_every_cell_learns(prepared, tiny, tmp_path, cell, bidirectional):
+    monitor = Recorder()
+    wanted = config(
+        tiny,
+        *(f"model.cell={cell}", f"model.bidirectional={bidirectional}"),
+        *("train.epochs=5", "model.hidden=16", "features.cmvn=utterance"),
+    )
+    train(prepared, tmp_path, wanted, monitor=monitor)
+    losses = [report.loss for report in monitor.reports]
+    dev_losses = [report.dev_loss for report in monitor.reports]
+    assert losses[-1] < 0.7 * losses[0]
+    assert dev_losses[-1] < dev_losses[0]
+    assert load_model(tmp_path).config.model.cell == cell
+
+
+@pytest.mark.parametrize("kind", ["features.kind=mfcc", "features.cmvn=none"])
+def test_other_features(prepared, tiny, tmp_path, kind):
+    wanted = config(tiny, kind, "features.num_ceps=13")
+    assert load_model(train(prepared, tmp_path, wanted)).config == wanted
+
+
+def test_a_loss_that_is_not_finite_names_its_utterances(
+    prepared, settings, tmp_path, monkeypatch
+):
+    def broken(self, batch, epoch):
+        loss = training_loss(self, batch, epoch)
+        return loss * (float("nan") if "train03" in "".join(batch.ids) else 1)
+
+    training_loss = Trainer._training_loss
+    monkeypatch.setattr(Trainer, "_training_loss", broken)
+    with pytest.raises(TrainingError, match=r"loss is nan in epoch 1 for .*train03"):
+        train(prepared, tmp_path, config(settings))
+    assert not (tmp_path / "last.safetensors").exists()
+
+
+def test_a_recording_shorter_than_its_manifest_says(prepared, settings, tmp_path):
+    data = tmp_path / "data"
+    shorten(prepared, data, 12)
+    text = (data / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    row = json.loads(text[4])
+    soundfile.write(tmp_path / "short.wav", np.zeros(400), 8000)
+    row["audio_filepath"] = str(tmp_path / "short.wav")
+    text[4] = json.dumps(row)
+    (data / "train.jsonl").write_text("\n".join(text), encoding="utf-8")
+    with pytest.raises(TrainingError, match=f"loss is inf .*{row['id']}"):
+        train(data, tmp_path / "exp", config(settings))
+
+
+def test_a_recording_that_went_missing_is_named(corpus, prepared, settings, tmp_path):
+    moved = tmp_path / "corpus"
+    shutil.copytree(corpus, moved)
+    data = tmp_path / "data"
+    shorten(prepared, data, 12)
+    for split in ("train", "dev"):
+        path = data / f"{split}.jsonl"
+        path.write_text(path.read_text().replace(str(corpus), str(moved)))
+    text = (data / "train.jsonl").read_text()
+    text = text.replace("/wav/train05.wav", "/wav/gone.wav")
+    (data / "train.jsonl").write_text(text)
+    with pytest.raises(AudioError, match=r"gone\.wav: no such file"):
+        train(data, tmp_path / "exp", config(settings))
+
+
+def test_no_data(tmp_path, settings):
+    with pytest.raises(ManifestError, match=r"train\.jsonl: no such file"):
+        train(tmp_path, tmp_path / "exp", config(settings))
+    assert not (tmp_path / "exp").exists()
+
+
+def test_the_learning_rate_follows_the_schedule(prepared, settings, tmp_path):
+    wanted = config(settings, "train.epochs=2", "train.warmup=0.5")
+    monitor = Recorder()
+    train(prepared, tmp_path, wanted, monitor=monitor)
+    peak, count = wanted.train.learning_rate, monitor.batches[0]
+    last = (count - 1) / count / 2  # where the first epoch's last step stands
+    assert monitor.reports[0].learning_rate == pytest.approx(peak * last / 0.5)
+    assert monitor.reports[1].learning_rate < peak / 2
+
+
+def test_biases_and_norms_are_not_decayed(prepared, settings, tmp_path):
+    """With a decay that kills what it reaches, only matrices die."""
+    still = ("train.learning_rate=1e-3", "train.weight_decay=999", "train.epochs=1")
+    train(prepared, tmp_path / "a", config(settings, *still, "train.warmup=0.0"))
+    weights = load_file(tmp_path / "a" / "last.safetensors")
+    norm = weights["model.network.recurrent.norms.0.weight"]
+    assert (norm - 1).abs().max() < 0.1
+    assert weights["model.network.linear.weight"].abs().max() < 0.05
+
+
+def test_tokens_are_those_of_the_training_texts(prepared, settings, tmp_path):
+    train(prepared, tmp_path, config(settings, "train.epochs=1"))
+    assert read_metadata(tmp_path).tokens.symbols == (
+        *("<blank>", " ", "a", "d", "e", "f", "i", "m", "o", "r"),
+    )
+
+
+def test_every_frame_of_audio_is_trained_on(prepared, settings, tmp_path):
+    wanted = config(settings, "train.epochs=1", "augment.speeds=[1.0]")
+    monitor = Recorder()
+    train(prepared, tmp_path, wanted, monitor=monitor)
+    text = (prepared / "train.jsonl").read_text(encoding="utf-8")
+    seconds = sum(json.loads(line)["duration"] for line in text.splitlines())
+    assert monitor.audio == pytest.approx(seconds, abs=1e-3)
+    assert monitor.reports[0].audio == pytest.approx(seconds, abs=1e-3)
+
+
+def test_gradients_are_clipped(prepared, settings, tmp_path):
+    """Gradients of next to no length move AdamW as far: its epsilon is smaller yet."""
+    monitor = Recorder()
+    wanted = replace(config(settings, "train.epochs=1", "train.clip=1e-12"))
+    train(prepared, tmp_path, wanted, monitor=monitor)
+    assert monitor.reports[0].grad_norm > 1e-3  # the norm before clipping
+    moments = load_file(tmp_path / "last.safetensors")
+    first = [t for name, t in moments.items() if name.endswith("exp_avg")]
+    assert max(float(t.abs().max()) for t in first) <= 1e-12
