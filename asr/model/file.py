@@ -88,7 +88,7 @@ def read_metadata(path: Path) -> ModelMetadata:
             summary=json.loads(metadata["summary"]),
             version=metadata["version"],
         )
-    except (KeyError, TypeError, ValueError, ConfigError) as error:
+    except (ConfigError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{path}: was written by asr {metadata.get('version', '?')} and cannot be "
             f"read by {__version__}: {error}"

@@ -152,7 +152,8 @@ def check_examples(
 def _problem(example: Example, config: Config, frames: int) -> str | None:
     longest = config.train.batch_seconds
     # The slowest speed makes it longest; such a batch would break the bound on memory.
-    slowest = min(config.augment.speeds)
+    # Normal speed is always one: it is fallen back on where a text needs the time.
+    slowest = min(1.0, *config.augment.speeds)
     if example.duration / slowest > longest:
         return (
             f"lasts {example.duration:.1f} s ({example.duration / slowest:.1f} s at "

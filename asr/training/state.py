@@ -24,6 +24,8 @@ from asr.model.file import kept_tensors
 
 STATE_NAME = "last.safetensors"
 _FORMAT = "recurrent-asr training 1"
+#: What notes that another version wrote, or nobody, may raise when they are read.
+_UNREADABLE = (ConfigError, AttributeError, KeyError, TypeError, ValueError)
 
 
 @dataclass
@@ -90,12 +92,24 @@ def save_state(
 class State:
     """A state file's content, checked against the run that wants to go on."""
 
+    path: Path
     progress: Progress
     tensors: dict[str, Tensor]
 
     def restore(self, model: AcousticModel, optimizer: torch.optim.Optimizer) -> None:
-        """Put weights and moments back."""
-        model.load_state_dict(self._under("model."), strict=False)
+        """Put weights and moments back.
+
+        Raises:
+            TrainingError: If they are not this model's: another version built it.
+        """
+        kept = {name: tensor.shape for name, tensor in kept_tensors(model).items()}
+        found = self._under("model.")
+        if kept != {name: tensor.shape for name, tensor in found.items()}:
+            raise TrainingError(
+                f"{self.path}: its weights do not fit the model; --overwrite starts "
+                "anew"
+            )
+        model.load_state_dict(found, strict=False)
         moments: dict[int, dict[str, Tensor]] = {}
         weights = [w for group in optimizer.param_groups for w in group["params"]]
         for name, tensor in self._under("optimizer.").items():
@@ -138,7 +152,7 @@ def load_state(path: Path, config: Config, data: str) -> State:
     try:
         before = config_from_dict(json.loads(metadata["config"]))
         progress = Progress(**json.loads(metadata["progress"]))
-    except (ConfigError, KeyError, TypeError, ValueError) as error:
+    except _UNREADABLE as error:
         raise TrainingError(
             f"{path}: was written by asr {metadata.get('version', '?')}: {error}; "
             "--overwrite starts anew"
@@ -151,7 +165,7 @@ def load_state(path: Path, config: Config, data: str) -> State:
             f"{path.parent}: was trained with other settings ({'; '.join(changed)}); "
             "choose another --out, or --overwrite to start anew"
         )
-    return State(progress, tensors)
+    return State(path, progress, tensors)
 
 
 class OtherRunError(TrainingError):

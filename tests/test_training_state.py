@@ -1,0 +1,130 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from asr.config import load_config
+from asr.errors import TrainingError
+from asr.model.acoustic import AcousticModel
+from asr.model.file import save_model
+from asr.tokens import BLANK, Tokens
+from asr.training.state import OtherRunError, Progress, load_state, save_state
+
+
+@pytest.fixture
+def config(tiny):
+    return load_config(None, [*tiny, "model.subsampling=4", "train.epochs=10"])
+
+
+def run(config, steps=0, seed=0):
+    """Return a model and an optimiser that has taken some steps."""
+    torch.manual_seed(seed)
+    model = AcousticModel(config, Tokens((BLANK, "a", "b"))).eval()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, fused=True)
+    for _ in range(steps):
+        step(model, optimizer)
+    return model, optimizer
+
+
+def step(model, optimizer):
+    samples = torch.sin(torch.arange(4000.0))[None] * 0.1
+    log_probs, _ = model(samples, torch.tensor([4000]))
+    optimizer.zero_grad()
+    (log_probs[:, :, 1].mean() ** 2).backward()
+    optimizer.step()
+
+
+def test_round_trip(config, tmp_path):
+    model, optimizer = run(config, steps=3)
+    model.features.set_statistics(torch.full((20,), -3.0), torch.full((20,), 2.0))
+    progress = Progress(4, 12.5, 0.25, 3, [{"epoch": 1, "loss": 0.1}])
+    path = tmp_path / "last.safetensors"
+    save_state(path, model, optimizer, progress, "data")
+    other, other_optimizer = run(config, seed=1)
+    state = load_state(path, config, "data")
+    state.restore(other, other_optimizer)
+    assert state.progress == progress
+    weights = other.state_dict()
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(weights[name], tensor), name
+    # What counts is that they go on as one, to the bit.
+    for _ in range(3):
+        step(model, optimizer)
+        step(other, other_optimizer)
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_moments_lie_in_memory_as_their_weights_do(config, tmp_path):
+    model, optimizer = run(config, steps=1)
+    path = tmp_path / "last.safetensors"
+    save_state(path, model, optimizer, Progress(), "data")
+    other, other_optimizer = run(config)
+    load_state(path, config, "data").restore(other, other_optimizer)
+    strides = set()
+    for weight, moments in other_optimizer.state.items():
+        assert moments["exp_avg"].stride() == weight.stride()
+        assert moments["exp_avg_sq"].stride() == weight.stride()
+        strides.add(weight.is_contiguous())
+    assert strides == {True, False}, "no weight is channels last: nothing was tested"
+
+
+def test_other_settings_and_data_are_all_named(config, tiny, tmp_path):
+    model, optimizer = run(config)
+    path = tmp_path / "exp" / "last.safetensors"
+    save_state(path, model, optimizer, Progress(), "data")
+    other = load_config(None, [*tiny, "model.subsampling=4", "train.epochs=11"])
+    with pytest.raises(OtherRunError) as caught:
+        load_state(path, other, "other data")
+    assert str(caught.value) == (
+        f"{tmp_path / 'exp'}: was trained with other settings (train.epochs: 10 -> 11; "
+        "the training data); choose another --out, or --overwrite to start anew"
+    )
+
+
+@pytest.mark.parametrize("key", ["config", "progress", "data"])
+@pytest.mark.parametrize("value", [None, "", "[]", "7", '{"no_such": 1}'])
+def test_notes_that_make_no_sense_are_errors(config, tmp_path, key, value):
+    model, optimizer = run(config)
+    path = tmp_path / "last.safetensors"
+    save_state(path, model, optimizer, Progress(), "data")
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + size])["__metadata__"]
+    if value is None:
+        del metadata[key]
+    else:
+        metadata[key] = value
+    save_file({"a": torch.zeros(1)}, path, metadata)
+    with pytest.raises(TrainingError, match="--overwrite"):
+        load_state(path, config, "data")
+
+
+def test_a_state_without_its_tensors(config, tmp_path):
+    """Right notes, other weights: what a file says of itself is not taken on trust."""
+    model, optimizer = run(config, steps=1)
+    path = tmp_path / "last.safetensors"
+    save_state(path, model, optimizer, Progress(), "data")
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + size])["__metadata__"]
+    save_file({"a": torch.zeros(1)}, path, metadata)
+    with pytest.raises(TrainingError, match=r"last\.safetensors.*--overwrite"):
+        load_state(path, config, "data").restore(*run(config))
+
+
+def test_a_model_is_no_state(config, tmp_path):
+    save_model(tmp_path / "last.safetensors", run(config)[0])
+    with pytest.raises(TrainingError, match="is not a training state"):
+        load_state(tmp_path / "last.safetensors", config, "data")
+
+
+@pytest.mark.parametrize(
+    ("epoch", "best_epoch", "patience", "finished"),
+    [(9, 1, 0, False), (10, 9, 0, True), (5, 3, 2, True), (5, 4, 2, False)],
+)
+def test_finished(tiny, epoch, best_epoch, patience, finished):
+    settings = [*tiny, "train.epochs=10", f"train.patience={patience}"]
+    progress = Progress(epoch, best_epoch=best_epoch)
+    assert progress.finished(load_config(None, settings)) == finished
