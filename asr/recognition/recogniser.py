@@ -63,7 +63,7 @@ def _transcribe_window(
         except AudioError as error:
             results[n] = Failure(utterance.id, str(error))
     longest_first = sorted(signals, key=lambda n: -len(signals[n]))
-    for batch in _cut(longest_first, signals, round(batch_seconds * rate)):
+    for batch in _cut(longest_first, signals, batch_seconds * rate):
         heard = _decode(model, [signals[n] for n in batch])
         for n, (text, score) in zip(batch, heard, strict=True):
             results[n] = Hypothesis(
@@ -88,7 +88,7 @@ def _decode(
 
 
 def _cut(
-    order: Sequence[int], signals: dict[int, Samples], bound: int
+    order: Sequence[int], signals: dict[int, Samples], bound: float
 ) -> list[list[int]]:
     """Return batches of neighbours, longest first, within so many padded samples."""
     batches: list[list[int]] = []

@@ -19,7 +19,8 @@ def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
 
     Raises:
         AudioError: If a path does not exist, or a folder holds no audio file.
-        ManifestError: If a manifest cannot be read, or two utterances share an id.
+        ManifestError: If a manifest cannot be read or is empty, or two utterances share
+            an id.
     """
     files: list[Path] = []
     listed: list[Utterance] = []
@@ -27,7 +28,10 @@ def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
         if path.is_dir():
             files += _audio_below(path)
         elif path.suffix.lower() in _MANIFEST_SUFFIXES:
-            listed += read_manifest(path)
+            found = read_manifest(path)
+            if not found:
+                raise ManifestError(f"{path}: holds no utterance")
+            listed += found
         elif not path.exists():
             raise AudioError(f"{path}: no such file")
         else:
