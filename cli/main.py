@@ -15,6 +15,9 @@ from .synth import synth
 from .train import train
 from .transcribe import transcribe
 
+#: Exit code after Ctrl-C: 128 and the signal's number, as shells have it.
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="asr",
     help="Train your own speech recogniser, transcribe with it, and score it.",
@@ -56,5 +59,14 @@ def main() -> None:
     try:
         app()
     except AsrError as error:
-        print(f"asr: error: {error}", file=sys.stderr)  # noqa: T201
+        _say(f"asr: error: {error}")
         sys.exit(1)
+    except SystemExit as done:
+        # What typer makes of Ctrl-C, without a word.
+        if done.code == INTERRUPTED:
+            _say("asr: interrupted")
+        raise
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201

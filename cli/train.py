@@ -42,15 +42,22 @@ def train(
 
     from .progress import TrainingProgress
 
-    with TrainingProgress() as monitor:
-        model = train(
-            data,
-            out,
-            resolved,
-            resume=resume,
-            overwrite=overwrite,
-            skip_bad=skip_bad,
-            device=choose_device(device),
-            monitor=monitor,
+    try:
+        with TrainingProgress() as monitor:
+            model = train(
+                data,
+                out,
+                resolved,
+                resume=resume,
+                overwrite=overwrite,
+                skip_bad=skip_bad,
+                device=choose_device(device),
+                monitor=monitor,
+            )
+    except KeyboardInterrupt:
+        typer.echo(
+            "asr: note: the same command with --resume goes on after the last epoch",
+            err=True,
         )
+        raise
     typer.echo(str(model))

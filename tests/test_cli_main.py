@@ -1,0 +1,180 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from asr import __version__
+from asr.errors import AsrError
+from cli import main as main_module
+from cli.main import app, main
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = ("prep", "train", "transcribe", "score", "synth")
+ENVIRONMENT = {**os.environ, "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
+
+
+def start(*arguments, **options):
+    """Start ``asr`` as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "cli", *map(str, arguments)],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        text=True,
+        encoding="utf-8",
+        stderr=subprocess.PIPE,
+        **options,
+    )
+
+
+def run(*arguments):
+    process = start(*arguments, stdout=subprocess.PIPE)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+@pytest.fixture
+def asr(monkeypatch, capsys):
+    """Return a function that runs main() in this process: exit code, stdout, stderr."""
+
+    def call(*arguments):
+        monkeypatch.setattr("sys.argv", ["asr", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        return caught.value.code or 0, *capsys.readouterr()
+
+    return call
+
+
+def test_version_and_help(asr):
+    assert asr("--version") == (0, f"asr {__version__}\n", "")
+    code, out, err = asr("--help")
+    assert (code, err) == (0, "")
+    assert all(command in out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command):
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    assert f"Usage: asr {command}" in re.sub(r"\x1b\[[0-9;]*m", "", result.stdout)
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nimport cli.main\n"
+        "sys.argv = ['asr', '--help']\n"
+        "try:\n    cli.main.main()\nexcept SystemExit:\n    pass\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    seconds = time.perf_counter() - began
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "transcribe" in done.stdout
+    assert "typer" in loaded
+    heavy = {"torch", "torchaudio", "numpy", "soundfile", "soxr", "librosa", "jiwer"}
+    assert not loaded & heavy
+    assert seconds < 10  # 0.3 with nothing else running
+
+
+def test_usage_errors_exit_with_2(asr):
+    for wrong in (
+        ["no-such-command"],
+        ["train", "data"],
+        ["train", "data", "--out", "exp", "--no-such-option"],
+        ["transcribe", "a.wav"],
+        ["transcribe", "a.wav", "--model", "m", "--format", "pdf"],
+        ["transcribe", "a.wav", "--model", "m", "--batch-seconds", "0"],
+        ["score", "ref"],
+    ):
+        code, out, err = asr(*wrong)
+        assert (code, out) == (2, ""), wrong
+        assert "Usage" in err
+        assert "Traceback" not in err
+
+
+def stands_in(monkeypatch, error):
+    """Make ``asr prep`` raise what it is given."""
+
+    def broken(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("asr.corpora.prepare", broken)
+
+
+def test_a_users_problem_is_one_line(asr, monkeypatch):
+    stands_in(monkeypatch, AsrError("a.wav: is broken; mend it"))
+    code, out, err = asr("prep", "a", "b")
+    assert (code, out, err) == (1, "", "asr: error: a.wav: is broken; mend it\n")
+
+
+def test_a_bug_shows_its_traceback(monkeypatch):
+    stands_in(monkeypatch, ZeroDivisionError("a bug"))
+    monkeypatch.setattr("sys.argv", ["asr", "prep", "a", "b"])
+    with pytest.raises(ZeroDivisionError):
+        main()
+
+
+def test_ctrl_c_exits_with_130_and_says_so(asr, monkeypatch):
+    stands_in(monkeypatch, KeyboardInterrupt())
+    assert asr("prep", "a", "b") == (main_module.INTERRUPTED, "", "asr: interrupted\n")
+    assert main_module.INTERRUPTED == 130
+
+
+def test_errors_of_a_process(tmp_path):
+    code, out, err = run("train", tmp_path / "none", "--out", tmp_path / "exp")
+    assert (code, out) == (1, "")
+    wanted = f"asr: error: {tmp_path / 'none' / 'train.jsonl'}: no such file\n"
+    assert err == wanted
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT to another process")
+def test_ctrl_c_in_a_training_says_how_to_go_on(prepared, tiny, tmp_path):
+    settings = [part for setting in tiny for part in ("--set", setting)]
+    process = start(
+        *("train", prepared, "--out", tmp_path / "exp", *settings),
+        *("--set", "train.epochs=100000", "--device", "cpu"),
+        stdout=subprocess.PIPE,
+    )
+    lines = [process.stderr.readline() for _ in range(2)]
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert "12 utterances" in lines[0]
+    assert process.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err
+    assert err.splitlines()[-2:] == [
+        "asr: note: the same command with --resume goes on after the last epoch",
+        "asr: interrupted",
+    ]
+    assert (tmp_path / "exp" / "last.safetensors").exists()
+    assert not (tmp_path / "exp" / "model.safetensors").exists()
+    assert not [p for p in (tmp_path / "exp").iterdir() if p.name.startswith(".")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise there")
+def test_a_reader_that_leaves_early_gets_no_traceback(trained, prepared):
+    """As in asr transcribe ... | head -1."""
+    read, write = os.pipe()
+    os.close(read)
+    process = start(
+        *("transcribe", prepared / "train.jsonl", "--model", trained), stdout=write
+    )
+    os.close(write)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err == ""

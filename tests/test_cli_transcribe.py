@@ -1,0 +1,150 @@
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from asr.errors import AsrError, AudioError, FileError, ManifestError, ModelError
+from asr.hypotheses import read_texts
+from cli.main import app
+
+
+@pytest.fixture
+def wav(corpus, tmp_path):
+    """A folder with three recordings."""
+    folder = tmp_path / "wav"
+    folder.mkdir()
+    for name, number in (("a", 0), ("b", 4), ("c", 8)):
+        shutil.copy(corpus / f"wav/train{number:02}.wav", folder / f"{name}.wav")
+    return folder
+
+
+@pytest.fixture
+def asr(trained):
+    """Return a function that runs ``asr transcribe`` with the trained model."""
+
+    def call(*arguments, model=trained):
+        words = ["transcribe", *arguments, "--model", model, "--device", "cpu"]
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        error = result.exception
+        if error and not isinstance(error, SystemExit | AsrError):
+            raise error
+        return result
+
+    return call
+
+
+def refused(result, kind, *parts):
+    """Check that a command failed with one line for its user."""
+    assert isinstance(result.exception, kind)
+    message = str(result.exception)
+    assert "\n" not in message
+    assert all(part in message for part in parts), message
+    assert result.stdout == ""
+
+
+def test_one_recording_is_its_text_and_nothing_else(asr, wav):
+    result = asr(wav / "a.wav")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "do re\n", "")
+
+
+def test_several_have_their_ids_before_a_tab(asr, wav):
+    result = asr(wav / "c.wav", wav / "a.wav")
+    assert result.stdout == "c\tdo\na\tdo re\n"
+    assert asr(wav).stdout == "a\tdo re\nb\tdo mi fa\nc\tdo\n"
+
+
+def test_json_lines(asr, wav, tmp_path):
+    rows = [json.loads(x) for x in asr(wav, "-f", "jsonl").stdout.splitlines()]
+    assert [row["id"] for row in rows] == ["a", "b", "c"]
+    assert [row["text"] for row in rows] == ["do re", "do mi fa", "do"]
+    assert all(list(row) == ["id", "text", "duration", "score"] for row in rows)
+    assert rows[0]["duration"] == pytest.approx(0.58, abs=1e-3)
+    assert all(row["score"] < 0 for row in rows)
+    # A single one too: programs read it.
+    [row] = asr(wav / "a.wav", "--format", "jsonl").stdout.splitlines()
+    assert json.loads(row) == rows[0]
+
+
+def test_into_a_file_that_score_reads(asr, wav, tmp_path):
+    out = tmp_path / "new" / "hyp.jsonl"
+    result = asr(wav, "-f", "jsonl", "-o", out)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert read_texts(out) == {"a": "do re", "b": "do mi fa", "c": "do"}
+    asr(wav / "a.wav", "-o", out)
+    assert out.read_text(encoding="utf-8") == "do re\n"
+    assert [path.name for path in out.parent.iterdir()] == ["hyp.jsonl"]
+
+
+def test_a_manifest(asr, prepared):
+    result = asr(prepared / "train.jsonl")
+    lines = [line.split("\t") for line in result.stdout.splitlines()]
+    assert dict(lines) == read_texts(prepared / "train.jsonl")
+
+
+@pytest.mark.parametrize("batch_seconds", [1, 1000])
+def test_batch_sizes_change_nothing(asr, prepared, batch_seconds):
+    manifest = prepared / "train.jsonl"
+    result = asr(manifest, "--batch-seconds", batch_seconds)
+    assert result.stdout == asr(manifest).stdout
+
+
+def test_one_bad_file_among_good_ones(asr, wav, tmp_path):
+    (wav / "b.wav").write_bytes(b"RIFF, but no more than that")
+    result = asr(wav)
+    assert result.exit_code == 3
+    assert result.stdout == "a\tdo re\nc\tdo\n"
+    first, second = result.stderr.splitlines()
+    assert first.startswith(f"asr: error: {wav / 'b.wav'}: is not audio")
+    assert second == "asr: 1 of 3 recordings failed"
+
+    out = tmp_path / "hyp.txt"
+    assert asr(wav, "-o", out).exit_code == 3
+    assert out.read_text(encoding="utf-8") == "a\tdo re\nc\tdo\n"
+
+
+def test_all_bad(asr, wav, tmp_path):
+    for name in "abc":
+        (wav / f"{name}.wav").write_bytes(b"")
+    out = tmp_path / "hyp.txt"
+    result = asr(wav, "-o", out)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.count("asr: error: ") == result.stderr.count("\n") == 3
+    assert "Traceback" not in result.stderr
+    assert not out.exists()
+
+
+def test_a_single_bad_file_is_one_line(asr, tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"no audio")
+    result = asr(tmp_path / "a.wav")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"asr: error: {tmp_path / 'a.wav'}: is not audio")
+    assert result.stderr.count("\n") == 1
+
+
+def test_nothing_to_transcribe(asr, tmp_path):
+    refused(asr(tmp_path / "none.wav"), AudioError, "none.wav: no such file")
+    (tmp_path / "empty").mkdir()
+    refused(asr(tmp_path / "empty"), AudioError, "holds no audio file")
+    (tmp_path / "m.jsonl").write_text("")
+    refused(asr(tmp_path / "m.jsonl"), ManifestError, "m.jsonl: holds no utterance")
+
+
+def test_no_model(asr, wav, tmp_path):
+    gone = asr(wav, model=tmp_path / "none")
+    refused(gone, ModelError, "none: no such model file")
+    refused(asr(wav, model=tmp_path), ModelError, "holds no model.safetensors")
+    (tmp_path / "m").write_text("not a model")
+    refused(asr(wav, model=tmp_path / "m"), ModelError, "m: is not a model file")
+    refused(asr(wav, model=wav / "a.wav"), ModelError, "a.wav: is not a model file")
+
+
+def test_an_output_that_cannot_be_written(asr, wav, tmp_path):
+    refused(asr(wav, "-o", tmp_path), FileError, str(tmp_path))
+    refused(asr(wav, "-o", wav / "a.wav" / "x"), FileError, "a.wav")
+
+
+def test_ids_that_clash(asr, wav):
+    shutil.copy(wav / "a.wav", wav / "a.wave.wav")
+    shutil.copy(wav / "a.wav", wav / "a.flac")
+    refused(asr(wav), ManifestError, "has the id 'a'")
