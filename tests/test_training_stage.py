@@ -333,6 +333,21 @@ def test_a_loss_that_is_not_finite_names_its_utterances(
     assert not (tmp_path / "last.safetensors").exists()
 
 
+def test_a_gradient_that_is_not_finite_is_one_too(
+    prepared, settings, tmp_path, monkeypatch
+):
+    """It would turn every weight into NaN, and the next batch would get the blame."""
+
+    def broken(self, batch, epoch):
+        nothing = 0 * self.model.network.linear.bias.sum()
+        return training_loss(self, batch, epoch) + nothing.sqrt()
+
+    training_loss = Trainer._training_loss
+    monkeypatch.setattr(Trainer, "_training_loss", broken)
+    with pytest.raises(TrainingError, match=r"gradient is nan in epoch 1 for train"):
+        train(prepared, tmp_path, config(settings))
+
+
 def test_a_recording_shorter_than_its_manifest_says(prepared, settings, tmp_path):
     data = tmp_path / "data"
     shorten(prepared, data, 12)

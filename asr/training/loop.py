@@ -143,13 +143,16 @@ class Trainer:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._training_loss(batch, epoch) / batch.target_lengths.sum()
-        if not math.isfinite(loss.item()):
-            raise TrainingError(
-                f"the loss is {loss.item()} in epoch {epoch} for "
-                f"{', '.join(batch.ids)}; listen to them, or lower train.learning_rate"
-            )
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip)
+        # Before the step: it would carry what is not finite into every weight.
+        for name, value in (("loss", loss.item()), ("gradient", norm.item())):
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"the {name} is {value} in epoch {epoch} for "
+                    f"{', '.join(batch.ids)}; listen to them, or lower "
+                    "train.learning_rate"
+                )
         self.optimizer.step()
         return loss.item(), norm.item()
 
