@@ -220,6 +220,29 @@ def test_a_used_folder_needs_an_answer(prepared, settings, tmp_path):
     assert len(rows(tmp_path)) == 4
 
 
+def test_an_interrupted_overwrite_leaves_nothing_of_the_old_run(
+    prepared, settings, tmp_path
+):
+    """Else --resume would go on with the old one, or make take it for done."""
+    out, wanted = tmp_path / "a", config(settings)
+    train(prepared, out, wanted)
+    again = {"overwrite": True, "monitor": Recorder(in_epoch=1)}
+    with pytest.raises(KeyboardInterrupt):
+        train(prepared, out, config(settings, "seed=1"), **again)
+    assert [path.name for path in out.iterdir()] == ["config.toml"]
+    train(prepared, out, config(settings, "seed=1"), resume=True)
+    train(prepared, tmp_path / "b", config(settings, "seed=1"))
+    assert same_weights(out / "model.safetensors", tmp_path / "b/model.safetensors")
+
+
+def test_a_model_without_its_state_is_not_gone_on_with(prepared, settings, tmp_path):
+    wanted = config(settings, "train.epochs=1")
+    train(prepared, tmp_path, wanted)
+    (tmp_path / "last.safetensors").unlink()
+    with pytest.raises(FileError, match=r"holds a training already \(model"):
+        train(prepared, tmp_path, wanted, resume=True)
+
+
 def test_a_finished_training_is_only_touched(prepared, settings, tmp_path):
     wanted = config(settings, "train.epochs=2")
     train(prepared, tmp_path, wanted)
