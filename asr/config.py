@@ -89,7 +89,7 @@ class AugmentConfig:
     """Playback speeds, one drawn for each utterance and epoch (Ko et al. 2015)."""
     freq_masks: int = 2
     """SpecAugment (Park et al. 2019): how many bands are masked, how wide at most."""
-    freq_mask_width: int = 15
+    freq_mask_width: int = 20
     """Mel bands or cepstra, at most."""
     time_masks: int = 2
     time_mask_width: float = 0.2
@@ -112,7 +112,7 @@ class ModelConfig:
 
     subsampling: Literal[2, 4, 8] = 4
     """Input frames for each output frame; one convolution of stride 2 a factor 2."""
-    conv_channels: int = 32
+    conv_channels: int = 16
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     layers: int = 3
     hidden: int = 256
@@ -122,7 +122,7 @@ class ModelConfig:
     """Layer normalisation of each recurrent layer's input (Ba et al. 2016)."""
     residual: bool = True
     """Add a layer's input to its output where both are equally wide."""
-    dropout: float = 0.2
+    dropout: float = 0.35
     """Share of each recurrent layer's outputs dropped in training."""
 
     def __post_init__(self) -> None:
@@ -135,7 +135,7 @@ class ModelConfig:
 class TrainConfig:
     """The training loop."""
 
-    epochs: int = 60
+    epochs: int = 40
     batch_seconds: float = 60.0
     """Audio in a batch, padding included, seconds; bounds memory."""
     learning_rate: float = 2e-3
