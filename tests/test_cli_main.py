@@ -154,8 +154,7 @@ def test_ctrl_c_in_a_training_says_how_to_go_on(prepared, tiny, tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert "12 utterances" in lines[0]
-    assert process.returncode == 130
-    assert out == ""
+    assert (process.returncode, out) == (130, ""), err
     assert "Traceback" not in err
     assert err.splitlines()[-2:] == [
         "asr: note: the same command with --resume goes on after the last epoch",
@@ -163,7 +162,6 @@ def test_ctrl_c_in_a_training_says_how_to_go_on(prepared, tiny, tmp_path):
     ]
     assert (tmp_path / "exp" / "last.safetensors").exists()
     assert not (tmp_path / "exp" / "model.safetensors").exists()
-    assert not [p for p in (tmp_path / "exp").iterdir() if p.name.startswith(".")]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise there")
