@@ -1,5 +1,7 @@
 """``asr transcribe``: text of recordings."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,7 +36,6 @@ def transcribe(
 
     A recording that cannot be read is named, the others go on, and the exit code is 3.
     """
-    from asr.files import write_text
     from asr.hypotheses import Hypothesis, to_json
     from asr.model.device import choose_device
     from asr.model.file import load_model
@@ -44,20 +45,35 @@ def transcribe(
     utterances = find_utterances(audio)
     loaded = load_model(model, choose_device(device))
     alone = len(utterances) == 1
-    lines, failed = [], 0
-    for result in transcribe(loaded, utterances, batch_seconds=batch_seconds):
-        if not isinstance(result, Hypothesis):
-            typer.echo(f"asr: error: {result.reason}", err=True)
-            failed += 1
-            continue
-        text = result.text if alone else f"{result.id}\t{result.text}"
-        lines.append(to_json(result) if form == "jsonl" else text)
-        if output is None:
-            typer.echo(lines[-1])
-    if failed == len(utterances):
-        raise typer.Exit(1)
-    if output is not None:
-        write_text(output, "".join(f"{line}\n" for line in lines))
+    failed = 0
+    with _lines(output) as write:
+        for result in transcribe(loaded, utterances, batch_seconds=batch_seconds):
+            if not isinstance(result, Hypothesis):
+                typer.echo(f"asr: error: {result.reason}", err=True)
+                failed += 1
+                continue
+            text = result.text if alone else f"{result.id}\t{result.text}"
+            write(to_json(result) if form == "jsonl" else text)
+        if failed == len(utterances):
+            raise typer.Exit(1)
     if failed:
         typer.echo(f"asr: {failed} of {len(utterances)} recordings failed", err=True)
         raise typer.Exit(3)
+
+
+@contextmanager
+def _lines(output: Path | None) -> Iterator[Callable[[str], object]]:
+    """Yield what writes a line: to stdout, or to a file that appears when all is done.
+
+    The file is opened first, so that a folder that cannot be written ends it at once.
+    """
+    from asr.files import replacing
+
+    if output is None:
+        yield typer.echo
+        return
+    with (
+        replacing(output) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as file,
+    ):
+        yield lambda line: file.write(f"{line}\n")

@@ -220,18 +220,24 @@ def test_a_used_folder_needs_an_answer(prepared, settings, tmp_path):
     assert len(rows(tmp_path)) == 4
 
 
-def test_an_interrupted_overwrite_leaves_nothing_of_the_old_run(
+def test_overwrite_keeps_the_old_run_until_the_new_one_has_an_epoch(
     prepared, settings, tmp_path
 ):
-    """Else --resume would go on with the old one, or make take it for done."""
     out, wanted = tmp_path / "a", config(settings)
     train(prepared, out, wanted)
-    again = {"overwrite": True, "monitor": Recorder(in_epoch=1)}
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    other = config(settings, "seed=1")
     with pytest.raises(KeyboardInterrupt):
-        train(prepared, out, config(settings, "seed=1"), **again)
-    assert [path.name for path in out.iterdir()] == ["config.toml"]
-    train(prepared, out, config(settings, "seed=1"), resume=True)
-    train(prepared, tmp_path / "b", config(settings, "seed=1"))
+        train(prepared, out, other, overwrite=True, monitor=Recorder(in_epoch=1))
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+    with pytest.raises(KeyboardInterrupt):
+        train(prepared, out, other, overwrite=True, monitor=Recorder(in_epoch=2))
+    # Else transcribe would take the old run's model for the new run's.
+    assert not (out / "model.safetensors").exists()
+    assert load_config(out / "config.toml") == other
+    train(prepared, out, other, resume=True)
+    train(prepared, tmp_path / "b", other)
     assert same_weights(out / "model.safetensors", tmp_path / "b/model.safetensors")
 
 
@@ -239,7 +245,7 @@ def test_a_model_without_its_state_is_not_gone_on_with(prepared, settings, tmp_p
     wanted = config(settings, "train.epochs=1")
     train(prepared, tmp_path, wanted)
     (tmp_path / "last.safetensors").unlink()
-    with pytest.raises(FileError, match=r"holds a training already \(model"):
+    with pytest.raises(FileError, match="already; --overwrite starts anew"):
         train(prepared, tmp_path, wanted, resume=True)
 
 

@@ -21,7 +21,7 @@ def summed_ctc(
     losses = ctc_loss(
         log_probs.transpose(0, 1),  # (B, T', V) -> (T', B, V), what ctc_loss wants
         batch.targets.to(log_probs.device),
-        lengths,
+        lengths.cpu(),  # lengths are read on the CPU, wherever the rest is
         batch.target_lengths,
         blank=0,
         reduction="none",

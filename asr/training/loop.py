@@ -54,10 +54,7 @@ class Trainer:
         )
 
     def start(self) -> None:
-        """Begin: write the config, and take what must be known of the whole data."""
-        for name in (MODEL_NAME, BEST_NAME, STATE_NAME, METRICS_NAME):
-            (self.out / name).unlink(missing_ok=True)
-        write_text(self.out / CONFIG_NAME, dump_toml(self.config))
+        """Begin a new run: take what must be known of the whole data."""
         if self.config.features.cmvn == "global":
             measure_features(self.model, self.data.train)
 
@@ -176,6 +173,10 @@ class Trainer:
         progress.epoch = report.epoch
         progress.seconds += report.seconds
         progress.history.append(_metrics_row(report, progress))
+        if progress.epoch == 1:
+            # What another run left here makes way only now that this one has begun.
+            (self.out / MODEL_NAME).unlink(missing_ok=True)
+            write_text(self.out / CONFIG_NAME, dump_toml(self.config))
         if report.best:
             progress.best_wer, progress.best_epoch = report.score.wer, report.epoch
             self.model.summary = self._summary(report)

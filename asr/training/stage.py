@@ -16,7 +16,7 @@ from asr.training.examples import (
     make_examples,
     read_texts,
 )
-from asr.training.loop import CONFIG_NAME, Trainer
+from asr.training.loop import Trainer
 from asr.training.monitor import Monitor
 from asr.training.state import STATE_NAME, OtherRunError
 
@@ -86,10 +86,8 @@ def _prepare_folder(trainer: Trainer, *, resume: bool, overwrite: bool) -> bool:
     out = trainer.out
     if out.exists() and not out.is_dir():
         raise FileError(f"{out}: is a file; --out must name a folder")
-    used = [n for n in (STATE_NAME, MODEL_NAME, CONFIG_NAME) if (out / n).exists()]
-    if not used:
-        return False
-    if resume and (out / STATE_NAME).exists():
+    has_state = (out / STATE_NAME).exists()
+    if resume and has_state:
         try:
             trainer.resume()
         except OtherRunError as error:
@@ -98,9 +96,10 @@ def _prepare_folder(trainer: Trainer, *, resume: bool, overwrite: bool) -> bool:
             trainer.monitor.note(f"{error}; starting anew, as --overwrite asks")
             return False
         return True
-    if not overwrite and not (resume and used == [CONFIG_NAME]):
-        raise FileError(
-            f"{out}: holds a training already ({used[0]}); --resume goes on with it, "
-            "--overwrite starts anew, or choose another --out"
-        )
-    return False
+    if overwrite or not (has_state or (out / MODEL_NAME).exists()):
+        return False
+    advice = "--resume goes on with it, " if has_state else ""
+    raise FileError(
+        f"{out}: holds a training already; {advice}--overwrite starts anew, or choose "
+        "another --out"
+    )

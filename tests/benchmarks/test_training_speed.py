@@ -142,7 +142,10 @@ def test_waiting_threads_beside_a_busy_program():
     times = {"threads spin": [], "threads sleep": []}
     try:
         for _ in range(3):
-            for name, policy in (("threads spin", "active"), ("threads sleep", "passive")):
+            for name, policy in (
+                ("threads spin", "active"),
+                ("threads sleep", "passive"),
+            ):
                 result = subprocess.run(
                     [sys.executable, "-c", _STEPS],
                     env={**os.environ, "OMP_WAIT_POLICY": policy},

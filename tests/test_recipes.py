@@ -1,0 +1,147 @@
+"""The chain of make, with a stand-in for ``asr`` that writes what the stages write."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from asr.config import config_from_dict, load_config
+
+RECIPES = Path(__file__).parent.parent / "recipes"
+NAMES = sorted(path.parent.name for path in RECIPES.glob("*/Makefile"))
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("make") is None or sys.platform == "win32", reason="needs make and sh"
+)
+
+# Appends its arguments to a log and writes each stage's files.
+_STAND_IN = r"""#!/bin/sh
+set -eu
+echo "$@" >> "$ASR_LOG"
+if [ -e "$ASR_LOG.fail-$1" ]; then echo partial; exit 1; fi
+case $1 in
+  synth) mkdir -p "$2"; touch "$2/README.txt" ;;
+  prep) mkdir -p "$3"; touch "$3/prep.json" "$3/test.jsonl" "$3/dev.jsonl" ;;
+  train) mkdir -p "$4"; touch "$4/model.safetensors" ;;
+  transcribe) while [ "$1" != --output ]; do shift; done; touch "$2" ;;
+  score) printf '%%WER 1.00\n\nworst\n' ;;
+esac
+"""
+
+
+class Kitchen:
+    """A copy of the recipes, and the commands that make ran in it."""
+
+    def __init__(self, folder, name):
+        shutil.copytree(
+            RECIPES, folder / "recipes", ignore=shutil.ignore_patterns("data", "exp")
+        )
+        self.recipe = folder / "recipes" / name
+        self.log = folder / "log"
+        self.asr = folder / "asr"
+        self.asr.write_text(_STAND_IN)
+        self.asr.chmod(0o755)
+
+    def make(self, *arguments):
+        self.log.unlink(missing_ok=True)
+        result = subprocess.run(
+            ["make", f"ASR={self.asr}", *arguments],
+            cwd=self.recipe,
+            env={**os.environ, "ASR_LOG": str(self.log), "MAKEFLAGS": ""},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        ran = self.log.read_text().splitlines() if self.log.exists() else []
+        return result, [line.split()[0] for line in ran]
+
+    def touch(self, name):
+        later = time.time() + 5
+        os.utime(self.recipe / name, (later, later))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_runs_all_stages_once_and_prints_the_score(tmp_path, name):
+    kitchen = Kitchen(tmp_path, name)
+    result, ran = kitchen.make("CORPUS=somewhere")
+    assert result.returncode == 0, result.stderr
+    assert ran[-4:] == ["prep", "train", "transcribe", "score"]
+    assert "%WER 1.00" in result.stdout
+    assert kitchen.make("CORPUS=somewhere")[1] == []
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*/*.toml")), ids=str)
+def test_every_config_is_valid(path):
+    assert load_config(path) == config_from_dict(tomllib.loads(path.read_text()))
+
+
+def test_a_changed_config_redoes_its_own_experiment_only(tmp_path):
+    kitchen = Kitchen(tmp_path, "digits")
+    shutil.copy(kitchen.recipe / "base.toml", kitchen.recipe / "wide.toml")
+    kitchen.make("base")
+    kitchen.make("wide")
+    kitchen.touch("wide.toml")
+    assert kitchen.make("base")[1] == []
+    assert kitchen.make("wide")[1] == ["train", "transcribe", "score"]
+
+
+def test_a_stage_that_fails_leaves_nothing_that_looks_done(tmp_path):
+    kitchen = Kitchen(tmp_path, "digits")
+    failing = Path(f"{kitchen.log}.fail-score")
+    failing.touch()
+    result, ran = kitchen.make()
+    assert result.returncode != 0
+    assert ran == ["synth", "prep", "train", "transcribe", "score"]
+    failing.unlink()
+    result, ran = kitchen.make()
+    assert result.returncode == 0
+    assert ran == ["score"]
+
+
+def test_no_corpus_is_one_clear_line(tmp_path):
+    result, ran = Kitchen(tmp_path, "an4").make()
+    assert result.returncode != 0
+    assert ran == []
+    assert "make: say where the corpus is: make CORPUS=<folder>" in result.stderr
+
+
+def test_librispeech_by_option(tmp_path):
+    kitchen = Kitchen(tmp_path, "librispeech")
+    kitchen.make("CORPUS=somewhere", "TRAIN=960")
+    line = kitchen.log.read_text().splitlines()[0]
+    train = "train=train-clean-100,train-clean-360,train-other-500"
+    assert f"prep somewhere data/960 --split {train} --split dev=dev-clean" in line
+    result, _ = kitchen.make("CORPUS=somewhere", "TRAIN=7")
+    assert "TRAIN=7: must be 5, 100 or 960" in result.stderr
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.parametrize("algorithm", ["sha256", "md5"])
+def test_download_checks_and_unpacks(tmp_path, algorithm):
+    (tmp_path / "an4").mkdir()
+    (tmp_path / "an4" / "note.txt").write_text("here")
+    archive = tmp_path / "an4_sphere.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tmp_path / "an4", "an4")
+    name = archive.name
+    right = hashlib.new(algorithm, archive.read_bytes()).hexdigest()
+    kitchen = Kitchen(tmp_path, "an4")
+    address = f"URL_{name}=file://{archive}"
+
+    wrong = f"SUM_{name}={'0' * len(right)}"
+    result, _ = kitchen.make("download", address, wrong)
+    assert result.returncode != 0
+    assert "damaged, or another edition" in result.stderr
+    assert not (kitchen.recipe / "download" / "an4").exists()
+
+    shutil.rmtree(kitchen.recipe / "download")
+    result, _ = kitchen.make("download", address, f"SUM_{name}={right}")
+    assert result.returncode == 0, result.stderr
+    assert (kitchen.recipe / "download" / "an4" / "note.txt").read_text() == "here"
