@@ -1,5 +1,6 @@
 """What a training looks like in the terminal: a bar that moves, a line an epoch."""
 
+import signal
 import time
 from types import TracebackType
 from typing import Self
@@ -38,9 +39,11 @@ class TrainingProgress(Monitor):
         self.batches = 1
         self.began = 0.0
         self.audio = 0.0
+        self.interrupted = False
 
     def __enter__(self) -> Self:
         self.bar.start()
+        self.handler = signal.signal(signal.SIGINT, self._interrupt)
         return self
 
     def __exit__(
@@ -49,6 +52,7 @@ class TrainingProgress(Monitor):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        signal.signal(signal.SIGINT, self.handler)
         self.bar.stop()
 
     def note(self, text: str) -> None:
@@ -70,7 +74,13 @@ class TrainingProgress(Monitor):
         self.bar.update(self.task, description=f"epoch {epoch}/{self.epochs}")
 
     def batch(self, loss: float, audio: float) -> None:
-        """Move the bar on."""
+        """Move the bar on; after Ctrl-C, end here.
+
+        Raises:
+            KeyboardInterrupt: If there was one since the last batch.
+        """
+        if self.interrupted:
+            raise KeyboardInterrupt
         self.audio += audio
         speed = self.audio / (time.perf_counter() - self.began)
         self.bar.update(
@@ -91,6 +101,11 @@ class TrainingProgress(Monitor):
         )
         for sample in report.samples:
             self._print(f"  REF {sample.reference}\n  HYP {sample.hypothesis}")
+
+    def _interrupt(self, _signal: int, _frame: object) -> None:
+        """Take Ctrl-C: end after this batch; a second one ends at once."""
+        self.interrupted = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _print(self, line: str) -> None:
         # Text: a transcript may hold what rich would take for markup.

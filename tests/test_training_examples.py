@@ -13,7 +13,7 @@ from asr.training.examples import (
     check_examples,
     make_dev_examples,
     make_examples,
-    read_texts,
+    read_labelled,
 )
 
 CONFIG = config_from_dict({"train": {"batch_seconds": 10.0}})
@@ -128,7 +128,7 @@ def manifest(folder, *rows):
 
 def test_texts_are_normalised(tmp_path):
     path = manifest(tmp_path, {"id": "u", "text": "Oh,  NO!", "duration": 1})
-    [(utterance, text)] = read_texts(path, CONFIG)
+    [(utterance, text)] = read_labelled(path, CONFIG)
     assert utterance.text == "Oh,  NO!"
     assert text == "oh no"
 
@@ -138,20 +138,20 @@ def test_no_text_is_an_error(tmp_path, text):
     good = {"id": "u1", "text": "a", "duration": 1}
     path = manifest(tmp_path, good, {"id": "u2", "duration": 1, **text})
     with pytest.raises(TrainingError, match=r"train\.jsonl: u2: no text"):
-        read_texts(path, CONFIG)
+        read_labelled(path, CONFIG)
 
 
 def test_no_duration_is_an_error(tmp_path):
     path = manifest(tmp_path, {"id": "u1", "text": "a"})
     with pytest.raises(TrainingError, match=r"u1: no duration; asr prep measures it"):
-        read_texts(path, CONFIG)
+        read_labelled(path, CONFIG)
 
 
 def test_no_utterance_or_no_file_is_an_error(tmp_path):
     with pytest.raises(TrainingError, match=r"train\.jsonl: holds no utterance"):
-        read_texts(manifest(tmp_path), CONFIG)
+        read_labelled(manifest(tmp_path), CONFIG)
     with pytest.raises(ManifestError, match=r"none\.jsonl: no such file"):
-        read_texts(tmp_path / "none.jsonl", CONFIG)
+        read_labelled(tmp_path / "none.jsonl", CONFIG)
 
 
 def test_fingerprint_knows_ids_texts_durations_and_their_order():

@@ -55,7 +55,7 @@ class Data:
         return digest.hexdigest()
 
 
-def read_texts(path: Path, config: Config) -> list[tuple[Utterance, str]]:
+def read_labelled(path: Path, config: Config) -> list[tuple[Utterance, str]]:
     """Return the utterances of a manifest with their normalised texts.
 
     Raises:

@@ -14,7 +14,7 @@ from asr.training.examples import (
     check_examples,
     make_dev_examples,
     make_examples,
-    read_texts,
+    read_labelled,
 )
 from asr.training.loop import Trainer
 from asr.training.monitor import Monitor
@@ -56,8 +56,8 @@ def train(
         AsrError: If settings, data or folder do not allow it; nothing is lost then.
     """
     monitor = monitor or Monitor()
-    texts = read_texts(data / "train.jsonl", config)
-    dev_texts = read_texts(data / "dev.jsonl", config)
+    texts = read_labelled(data / "train.jsonl", config)
+    dev_texts = read_labelled(data / "dev.jsonl", config)
     tokens = build_tokens([text for _, text in texts], config.tokens)
     torch.manual_seed(config.seed)
     model = AcousticModel(config, tokens)
