@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 def prep(
     source: Annotated[
-        Path, typer.Argument(help="Folder, table or manifest.", show_default=False)
+        Path, typer.Argument(metavar="SOURCE", help="Folder, table or manifest.")
     ],
     out: Annotated[
-        Path, typer.Argument(help="Folder for the manifests.", show_default=False)
+        Path, typer.Argument(metavar="OUT", help="Folder for the manifests.")
     ],
     format_name: Annotated[
         str | None,
@@ -48,6 +48,14 @@ def prep(
             help="The folder a recording lies in is its speaker, if none is named.",
         ),
     ] = False,
+    trim: Annotated[
+        float,
+        typer.Option(
+            metavar="DB",
+            help="Leave out silence at both ends: what lies so many decibels below the "
+            "loudest moment, as 40. Audio files stay as they are; 0 is off.",
+        ),
+    ] = 0.0,
     skip_bad: Annotated[
         bool,
         typer.Option("--skip-bad", help="Leave out, and name, utterances of no use."),
@@ -78,6 +86,7 @@ def prep(
         dev_share=dev_share,
         test_share=test_share,
         speaker_folders=speaker_folders,
+        trim=trim,
         skip_bad=skip_bad,
         overwrite=overwrite,
         text=load_config(config, settings or ()).text,
@@ -97,7 +106,7 @@ def _progress(items: Iterable[Any], total: int) -> Iterable[Any]:
     console = Console(stderr=True)
     return track(
         items,
-        "Opening recordings",
+        "Reading recordings",
         total=total,
         console=console,
         transient=True,

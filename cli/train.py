@@ -8,9 +8,14 @@ import typer
 
 def train(
     data: Annotated[
-        Path, typer.Argument(help="Folder with train.jsonl and dev.jsonl (asr prep).")
+        Path,
+        typer.Argument(
+            metavar="DATA", help="Folder with train.jsonl and dev.jsonl (asr prep)."
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the model and its state.")],
+    out: Annotated[
+        Path, typer.Option(metavar="EXP", help="Folder for the model and its state.")
+    ],
     config: Annotated[
         Path | None, typer.Option(help="TOML file of settings; the rest are defaults.")
     ] = None,

@@ -11,7 +11,10 @@ import typer
 def transcribe(
     audio: Annotated[
         list[Path],
-        typer.Argument(help="Recordings, folders of them, or manifests (.jsonl)."),
+        typer.Argument(
+            metavar="AUDIO...",
+            help="Recordings, folders of them, or manifests (.jsonl).",
+        ),
     ],
     model: Annotated[
         Path, typer.Option(help="Experiment folder or model file (asr train).")

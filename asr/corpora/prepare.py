@@ -17,6 +17,7 @@ from asr.corpora.splits import (
     is_split_folder,
     parse_splits,
 )
+from asr.corpora.trimming import trim_silence
 from asr.errors import CorpusError, FileError
 from asr.manifest import Utterance
 
@@ -37,6 +38,8 @@ class PrepOptions:
         test_share: The same for test, where the source has neither dev nor test.
         speaker_folders: Take the folder a recording lies in as its speaker, where the
             source names none.
+        trim: Leave out silence at both ends of utterances, so many decibels or more
+            below their loudest moment; 0 leaves them whole.
         skip_bad: Leave out utterances of no use instead of giving up.
         overwrite: Replace manifests that are there already.
         text: The normalisation that must leave something of every text.
@@ -47,6 +50,7 @@ class PrepOptions:
     dev_share: float = 0.1
     test_share: float = 0.1
     speaker_folders: bool = False
+    trim: float = 0.0
     skip_bad: bool = False
     overwrite: bool = False
     text: TextConfig = field(default_factory=TextConfig)
@@ -58,6 +62,8 @@ class PrepOptions:
                 f"--dev-share {shares[0]:g}, --test-share {shares[1]:g}: "
                 "must be 0 or more, and below 1 together"
             )
+        if not 0 <= self.trim < float("inf"):
+            raise CorpusError(f"--trim {self.trim:g}: must be decibels, 0 or more")
 
 
 def prepare(
@@ -172,6 +178,9 @@ def _inspected(
         for split, subsets in chosen.items()
     }
     usable, problems = inspect(splits, options.text, progress)
+    if options.trim:
+        usable, broken = trim_silence(usable, options.trim, progress)
+        problems = problems + broken
     subsets = itertools.chain(*chosen.values())
     unread = [p for subset in subsets for p in corpus.problems.get(subset, ())]
     return usable, unread + problems
