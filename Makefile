@@ -10,6 +10,7 @@ else
 BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
+WHEEL_BIN := build/wheel/$(notdir $(BIN))
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 
 .SHELLFLAGS := -eu -c
@@ -44,15 +45,15 @@ bench: $(READY)
 
 # Builds the wheel and tries it in an environment of its own, away from this folder.
 wheel: $(READY)
-	rm -rf build/wheel dist
-	$(PIP) wheel --quiet --no-deps --wheel-dir dist .
+	rm -rf build dist
+	$(PIP) wheel --quiet $(PIP_FLAGS) --no-deps --wheel-dir dist .
 	$(PYTHON) -m venv build/wheel
-	build/wheel/bin/python -m pip install --quiet $(PIP_FLAGS) "$$(ls dist/*.whl)"
-	cd build/wheel && bin/asr --version && bin/asr --help >/dev/null && bin/python -I -c 'import importlib.metadata as m; names = {f.parts[0] for f in m.files("recurrent-asr") if f.suffix == ".py"}; assert names == {"asr"}, names; print("top level:", *names)'
+	$(WHEEL_BIN)/python -m pip install --quiet $(PIP_FLAGS) "$$(ls dist/*.whl)"
+	cd build && ../$(WHEEL_BIN)/asr --version && ../$(WHEEL_BIN)/asr --help >/dev/null && ../$(WHEEL_BIN)/python -I -c 'import importlib.metadata as m; names = {f.parts[0] for f in m.files("recurrent-asr") if f.suffix == ".py"}; assert names == {"asr"}, names; print("top level:", *names)'
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf recipes/*/data recipes/*/exp
+	rm -rf recipes/digits/data recipes/digits/exp
 	find asr cli tests -name __pycache__ -type d -exec rm -rf {} +
 
 help:
@@ -62,5 +63,5 @@ help:
 	@echo "make format   let ruff put format and simple rules right"
 	@echo "make bench    the benchmarks: ratios, measured in one run"
 	@echo "make wheel    build the wheel and try it in a clean environment"
-	@echo "make clean    remove what recipes and tools wrote; $(VENV) stays"
+	@echo "make clean    remove what tools and recipes/digits wrote; $(VENV) stays"
 	@echo "Variables: PYTHON=$(PYTHON) VENV=$(VENV) PIP_FLAGS=(passed to pip install)"

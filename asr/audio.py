@@ -18,6 +18,9 @@ AUDIO_SUFFIXES = frozenset(
     | {".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"}
 )
 
+#: Seconds. A header written before its recording was finished claims years.
+LONGEST = 1e7
+
 
 @dataclass(frozen=True)
 class AudioInfo:
@@ -63,6 +66,10 @@ def read_audio(
                 f"{path}: starts at {offset:g} s, but the recording has {length:g} s"
                 if start
                 else f"{path}: holds no samples"
+            )
+        if duration is None and file.frames / file.samplerate > LONGEST:
+            raise AudioError(
+                f"{path}: its header does not say how long it is; convert it"
             )
         count = -1 if duration is None else max(1, round(duration * file.samplerate))
         try:

@@ -46,7 +46,7 @@ def spec_augment(
     Args:
         features: Shape (B, T, F).
         lengths: Valid frames of each utterance, shape (B,).
-        config: How many masks, and how wide.
+        config: How many masks, and how wide; one of bands covers half of them at most.
         frame_shift: Seconds a frame.
         draws: A generator for each utterance.
 
@@ -58,7 +58,7 @@ def spec_augment(
     longest = round(config.time_mask_width / frame_shift)
     for row, (length, rng) in enumerate(zip(lengths.tolist(), draws, strict=True)):
         for _ in range(config.freq_masks):
-            start, end = _stretch(rng, size, min(config.freq_mask_width, size))
+            start, end = _stretch(rng, size, min(config.freq_mask_width, size // 2))
             keep[row, :, start:end] = False
         for _ in range(config.time_masks):
             widest = min(longest, int(config.time_mask_share * length))

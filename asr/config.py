@@ -70,6 +70,8 @@ class FeatureConfig:
         _require(
             0.002 <= self.frame_length <= 0.5, "features.frame_length", "0.002 to 0.5"
         )
+        hop = round(self.frame_shift * self.sample_rate)
+        _require(hop >= 1, "features.frame_shift", "at least one sample")
         _require(1 <= self.num_mels <= 512, "features.num_mels", "1 to 512")
         if self.kind == "mfcc":
             bounds = 1 <= self.num_ceps <= self.num_mels
@@ -173,6 +175,12 @@ class Config:
     def __post_init__(self) -> None:
         # What every generator takes: NumPy's no negative seed, torch's no 65th bit.
         _require(0 <= self.seed < 2**63, "seed", "0 or more, below 2**63")
+        masks = self.augment.freq_masks + self.augment.time_masks
+        if masks and self.features.cmvn == "none":
+            raise ConfigError(
+                'features.cmvn = "none" leaves no mean for SpecAugment to mask with; '
+                "set augment.freq_masks and augment.time_masks to 0, or choose another"
+            )
 
 
 def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:

@@ -3,7 +3,8 @@
 Shape letters: B utterances, N samples, T frames, F features a frame.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from asr.audio import Samples
 from asr.config import FeatureConfig
 from asr.torchaudio_guard import torchaudio
+
+Item = TypeVar("Item")
 
 #: Power below which a mel band counts as silent. Rounding to 16 bits leaves about
 #: 4e-10 in a band: (2**-15)**2 / 12 a sample, times the window's energy of 150, times
@@ -125,3 +128,22 @@ def pad_samples(signals: Sequence[Samples]) -> tuple[Tensor, Tensor]:
     for row, signal in zip(samples, signals, strict=True):
         row[: len(signal)] = torch.from_numpy(signal)
     return samples, lengths
+
+
+def cut_batches(
+    items: Iterable[Item], length: Callable[[Item], float], bound: float
+) -> list[list[Item]]:
+    """Return runs of neighbours whose padded length stays within ``bound``.
+
+    The padded length is the number of items times the longest of them; one that is
+    longer than the bound by itself is a batch of its own.
+    """
+    batches: list[list[Item]] = []
+    longest = 0.0
+    for item in items:
+        longest = max(longest, length(item))
+        if not batches or (len(batches[-1]) + 1) * longest > bound:
+            batches.append([])
+            longest = length(item)
+        batches[-1].append(item)
+    return batches

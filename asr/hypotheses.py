@@ -2,15 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from asr.errors import ManifestError
-from asr.files import write_text
 from asr.manifest import parse_id, read_json_lines, read_manifest
 
 #: The id may hold brackets, as in "call_(2)", if white space stands before it.
+_JSON_SUFFIXES = (".jsonl", ".json")
 _TRN_LINE = re.compile(r"(?:(?P<text>.*)\s)?\((?P<id>\S+)\)")
 _TRN_LINE_UNSPACED = re.compile(r"(?P<text>.*?)\s*\((?P<id>[^()\s]+)\)")
 
@@ -45,6 +44,13 @@ def to_json(hypothesis: Hypothesis) -> str:
     )
 
 
+def to_trn(hypothesis: Hypothesis) -> str:
+    """Return one line of a NIST ``trn`` file: ``words (id)``."""
+    line = f"{' '.join(hypothesis.text.split())} ({hypothesis.id})"
+    # A line that begins with ;; is a comment, unless the text has a space before it.
+    return f" {line}" if line.startswith(";;") else line
+
+
 def read_texts(path: Path) -> dict[str, str]:
     """Return id -> text of a manifest, a file of hypotheses or a sclite ``trn`` file.
 
@@ -65,19 +71,16 @@ def read_texts(path: Path) -> dict[str, str]:
     return texts
 
 
-def write_trn(path: Path, texts: Iterable[tuple[str, str]]) -> None:
-    """Write (id, text) pairs as a NIST ``trn`` file, one ``words (id)`` a line.
-
-    Raises:
-        FileError: If the file cannot be written.
-    """
-    lines = [f"{' '.join(text.split())} ({name})\n" for name, text in texts]
-    # A line that begins with ;; is a comment, unless the text has a space before it.
-    write_text(path, "".join(f" {x}" if x.startswith(";;") else x for x in lines))
-
-
 def _read_json(path: Path) -> list[tuple[str, str, str]]:
-    rows = read_json_lines(path)
+    try:
+        rows = read_json_lines(path)
+    except ManifestError as error:
+        if path.suffix in _JSON_SUFFIXES:
+            raise
+        raise ManifestError(
+            f"{error}; asr transcribe writes what can be read here with --format jsonl "
+            "or, into a file named .trn, --format trn"
+        ) from None
     if all("id" in row for _, row in rows):
         names = [parse_id(row["id"], f"{path}:{line}") for line, row in rows]
     else:

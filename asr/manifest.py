@@ -8,6 +8,7 @@ the manifest's own folder, so that the folder can be moved.
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -51,12 +52,7 @@ def read_manifest(path: Path) -> list[Utterance]:
     """
     rows = read_json_lines(path)
     entries = [_parse(row, f"{path}:{line}", path.parent) for line, row in rows]
-    nameless = [n for n, (_, row) in enumerate(rows) if "id" not in row]
-    names = ids_from_paths([entries[n].audio for n in nameless])
-    for n, name in zip(nameless, names, strict=True):
-        entry = entries[n]
-        suffix = f"-{round(entry.offset * 1000):07d}" if entry.offset else ""
-        entries[n] = replace(entry, id=name + suffix)
+    entries = with_ids(entries)
     seen: dict[str, int] = {}
     for (line, _), entry in zip(rows, entries, strict=True):
         if entry.id in seen:
@@ -138,20 +134,44 @@ def parse_id(value: object, where: str) -> str:
     raise ManifestError(f"{where}: id is {value!r}; it must be one word")
 
 
+def with_ids(utterances: Sequence[Utterance]) -> list[Utterance]:
+    """Return the utterances, those with the id "" named by path and offset."""
+    nameless = [n for n, utterance in enumerate(utterances) if not utterance.id]
+    names = ids_from_paths([utterances[n].audio for n in nameless])
+    named = list(utterances)
+    for n, name in zip(nameless, names, strict=True):
+        offset = utterances[n].offset
+        suffix = f"-{round(offset * 1000):07d}" if offset else ""
+        named[n] = replace(utterances[n], id=name + suffix)
+    return named
+
+
 def ids_from_paths(paths: Sequence[Path]) -> list[str]:
     """Return an id for each path: what differs between them, joined with ``-``.
 
-    The folder all paths share and the file's suffix are left out; white space becomes
-    ``_``, since an id stands in files that are split at white space.
+    The folder all paths share is left out, and the file's suffix where the rest is
+    enough to tell them apart. White space becomes ``_``, since an id stands in files
+    that are split at white space, and bytes of a name that are no text are escaped.
     """
     if not paths:
         return []
     absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - keeps links
-    shared = Path(os.path.commonpath([path.parent for path in absolute]))
+    try:
+        shared = Path(os.path.commonpath([path.parent for path in absolute]))
+        parts = [path.relative_to(shared) for path in absolute]
+    except ValueError:  # on several drives of Windows
+        parts = [path.relative_to(path.anchor) for path in absolute]
+    distinct = dict.fromkeys(parts)
+    stems = Counter(path.with_suffix("") for path in distinct)
     return [
-        "_".join("-".join(path.relative_to(shared).with_suffix("").parts).split())
-        for path in absolute
+        _as_word(path.with_suffix("") if stems[path.with_suffix("")] == 1 else path)
+        for path in parts
     ]
+
+
+def _as_word(path: Path) -> str:
+    word = "_".join("-".join(path.parts).split())
+    return word.encode(errors="backslashreplace").decode()
 
 
 def _parse(row: dict[str, Any], where: str, folder: Path) -> Utterance:

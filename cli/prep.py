@@ -1,10 +1,11 @@
 """``asr prep``: a corpus to manifests."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from .bars import bar
 
 if TYPE_CHECKING:
     from asr.corpora import Preparation
@@ -91,27 +92,14 @@ def prep(
         overwrite=overwrite,
         text=load_config(config, settings or ()).text,
     )
-    prepared = prepare(source, out, options, note=_note, progress=_progress)
+    prepared = prepare(
+        source, out, options, note=_note, progress=bar("Reading recordings")
+    )
     _print_table(prepared, out)
 
 
 def _note(line: str) -> None:
     typer.echo(f"asr: {line}", err=True)
-
-
-def _progress(items: Iterable[Any], total: int) -> Iterable[Any]:
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(
-        items,
-        "Reading recordings",
-        total=total,
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def _print_table(prepared: "Preparation", out: Path) -> None:

@@ -1,5 +1,6 @@
 """What a training looks like in the terminal: a bar that moves, a line an epoch."""
 
+import os
 import signal
 import time
 from types import TracebackType
@@ -39,11 +40,15 @@ class TrainingProgress(Monitor):
         self.batches = 1
         self.began = 0.0
         self.audio = 0.0
+        self.taken = False
         self.interrupted = False
 
     def __enter__(self) -> Self:
         self.bar.start()
-        self.handler = signal.signal(signal.SIGINT, self._interrupt)
+        # Not where Ctrl-C is ignored, as in a script's background jobs.
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self.taken = True
+            signal.signal(signal.SIGINT, self._interrupt)
         return self
 
     def __exit__(
@@ -52,7 +57,8 @@ class TrainingProgress(Monitor):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        signal.signal(signal.SIGINT, self.handler)
+        if self.taken:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         self.bar.stop()
 
     def note(self, text: str) -> None:
@@ -106,6 +112,8 @@ class TrainingProgress(Monitor):
         """Take Ctrl-C: end after this batch; a second one ends at once."""
         self.interrupted = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Straight to the file: the interrupted code may be writing to the stream.
+        os.write(2, b"\nasr: ending after this batch; Ctrl-C again ends at once\n")
 
     def _print(self, line: str) -> None:
         # Text: a transcript may hold what rich would take for markup.

@@ -1,10 +1,11 @@
 """``asr synth``: a corpus of synthetic speech."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from .bars import bar
 
 
 def synth(
@@ -27,25 +28,10 @@ def synth(
     options = DigitsOptions(
         train=train, dev=dev, test=test, seed=seed, overwrite=overwrite
     )
-    spoken = write_digits(out, options, progress=_progress)
+    spoken = write_digits(out, options, progress=bar("Speaking"))
     parts = ", ".join(
         f"{name} {split.utterances} utterances of {split.speakers} voices, "
         f"{split.seconds / 60:.1f} min"
         for name, split in spoken.items()
     )
     typer.echo(f"asr: {out}: {parts}", err=True)
-
-
-def _progress(items: Iterable[Any], total: int) -> Iterable[Any]:
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(
-        items,
-        "Speaking",
-        total=total,
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )

@@ -20,9 +20,11 @@ def transcribe(
         Path, typer.Option(help="Experiment folder or model file (asr train).")
     ],
     form: Annotated[
-        Literal["text", "jsonl"],
+        Literal["text", "jsonl", "trn"],
         typer.Option(
-            "--format", "-f", help="Plain text, or id, text, duration, score as JSON."
+            "--format",
+            "-f",
+            help="Text; id, text, duration, score as JSON; or sclite's words (id).",
         ),
     ] = "text",
     output: Annotated[
@@ -39,7 +41,7 @@ def transcribe(
 
     A recording that cannot be read is named, the others go on, and the exit code is 3.
     """
-    from asr.hypotheses import Hypothesis, to_json
+    from asr.hypotheses import Hypothesis, to_json, to_trn
     from asr.model.device import choose_device
     from asr.model.file import load_model
     from asr.recognition.recogniser import transcribe
@@ -48,6 +50,11 @@ def transcribe(
     utterances = find_utterances(audio)
     loaded = load_model(model, choose_device(device))
     alone = len(utterances) == 1
+    forms: dict[str, Callable[[Hypothesis], str]] = {
+        "text": lambda heard: heard.text if alone else f"{heard.id}\t{heard.text}",
+        "jsonl": to_json,
+        "trn": to_trn,
+    }
     failed = 0
     with _lines(output) as write:
         for result in transcribe(loaded, utterances, batch_seconds=batch_seconds):
@@ -55,8 +62,7 @@ def transcribe(
                 typer.echo(f"asr: error: {result.reason}", err=True)
                 failed += 1
                 continue
-            text = result.text if alone else f"{result.id}\t{result.text}"
-            write(to_json(result) if form == "jsonl" else text)
+            write(forms[form](result))
         if failed == len(utterances):
             raise typer.Exit(1)
     if failed:

@@ -24,13 +24,21 @@ EXPERIMENTS := $(basename $(wildcard *.toml))
 .DELETE_ON_ERROR:
 # ... and nothing that took time is removed as "intermediate".
 .SECONDARY:
-.PHONY: $(EXPERIMENTS) clean
+.PHONY: $(EXPERIMENTS) clean FORCE
 
 $(EXPERIMENTS): %: $(EXP)/%/$(EVAL).wer
 	@echo; echo "$(notdir $(CURDIR)), $@.toml, $(EVAL) set"; sed '/^$$/,$$d' $<
 	@echo "aligned errors: $(notdir $(CURDIR))/$<"
 
-$(DATA)/prep.json: $(CORPUS_READY)
+# Changes when corpus or options do, so that prep is done again; without a CORPUS given,
+# what was prepared stays.
+ASKED := $(CORPUS) $(PREP_FLAGS)
+STAMP := $(if $(CORPUS),$(DATA)/corpus.txt)
+$(DATA)/corpus.txt: FORCE
+	@mkdir -p $(DATA); test "$$(cat $@ 2>/dev/null)" = "$(ASKED)" || echo "$(ASKED)" > $@
+FORCE:
+
+$(DATA)/prep.json: $(STAMP) $(CORPUS_READY)
 	@test -n "$(CORPUS)" || { echo "make: say where the corpus is: make CORPUS=<folder>" >&2; exit 1; }
 	$(ASR) prep "$(CORPUS)" $(DATA) $(PREP_FLAGS) --overwrite
 
@@ -47,4 +55,4 @@ $(EXPERIMENTS:%=$(EXP)/%/$(EVAL).wer): $(EXP)/%/$(EVAL).wer: $(EXP)/%/$(EVAL).hy
 	@mv $@.part $@
 
 clean:
-	rm -rf data exp
+	rm -rf $(DATA) $(EXP)

@@ -13,6 +13,7 @@ from asr.errors import (
     ModelError,
     TrainingError,
 )
+from asr.manifest import read_manifest, write_manifest
 from asr.model.file import read_metadata
 from cli.main import app
 
@@ -109,8 +110,9 @@ def test_data_that_cannot_be(asr_train, prepared, tmp_path):
     result = asr_train(tmp_path / "none")
     refused(result, ManifestError, "train.jsonl: no such file")
     (tmp_path / "half").mkdir()
-    whole = (prepared / "train.jsonl").read_bytes()
-    (tmp_path / "half" / "train.jsonl").write_bytes(whole)
+    write_manifest(
+        tmp_path / "half" / "train.jsonl", read_manifest(prepared / "train.jsonl")
+    )
     refused(asr_train(tmp_path / "half"), ManifestError, "dev.jsonl: no such file")
     (tmp_path / "half" / "dev.jsonl").write_text("")
     refused(asr_train(tmp_path / "half"), TrainingError, "dev.jsonl: holds no utt")

@@ -145,6 +145,6 @@ def test_an_output_that_cannot_be_written(asr, wav, tmp_path):
 
 
 def test_ids_that_clash(asr, wav):
-    shutil.copy(wav / "a.wav", wav / "a.wave.wav")
-    shutil.copy(wav / "a.wav", wav / "a.flac")
-    refused(asr(wav), ManifestError, "has the id 'a'")
+    row = {"id": "a", "audio_filepath": "a.wav"}
+    (wav / "m.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    refused(asr(wav / "m.jsonl", wav / "a.wav"), ManifestError, "has the id 'a'")

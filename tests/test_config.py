@@ -42,7 +42,7 @@ CONFIGS = st.builds(
         sample_rate=st.integers(8000, 48000),
         num_mels=st.integers(40, 512),
         low_freq=st.floats(0, 300),
-        cmvn=choices(FeatureConfig, "cmvn"),
+        cmvn=st.sampled_from(["utterance", "global"]),
     ),
     augment=st.builds(
         AugmentConfig,
@@ -212,3 +212,15 @@ def test_differences_name_key_and_both_values():
 def test_configs_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Config().seed = 1
+
+
+def test_masks_need_a_mean_to_mask_with():
+    with pytest.raises(ConfigError, match=r"features\.cmvn = \"none\" leaves no mean"):
+        load_config(None, ["features.cmvn=none"])
+    off = ["augment.freq_masks=0", "augment.time_masks=0"]
+    assert load_config(None, ["features.cmvn=none", *off]).features.cmvn == "none"
+
+
+def test_a_shift_below_one_sample_is_refused():
+    with pytest.raises(ConfigError, match=r"features\.frame_shift .* one sample"):
+        load_config(None, ["features.frame_shift=0.00001"])

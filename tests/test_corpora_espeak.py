@@ -78,9 +78,7 @@ def test_nothing_to_say_gives_next_to_no_samples(installed):
 
 
 def test_lists_what_speak_takes(installed):
-    assert {"en-us", "en", "en-gb-scotland"} <= set(espeak.languages())
     assert {"f3", "m1", "Alex"} <= set(espeak.variants())
-    assert set(digits.ACCENTS) <= set(espeak.languages())
 
 
 @pytest.mark.parametrize(
@@ -118,10 +116,9 @@ def test_a_library_that_does_not_load_is_named(installed, monkeypatch, tmp_path)
 
 def test_missing_package_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    for call in (espeak.languages, espeak.variants):
-        with pytest.raises(MissingPackageError) as error:
-            call()
-        assert "pip install 'recurrent-asr[synth]'" in str(error.value)
+    with pytest.raises(MissingPackageError) as error:
+        espeak.variants()
+    assert "pip install 'recurrent-asr[synth]'" in str(error.value)
     with pytest.raises(MissingPackageError):
         espeak.speak("one", voice="en-us")
 

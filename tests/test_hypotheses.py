@@ -5,9 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.errors import ManifestError
-from asr.hypotheses import Hypothesis, read_texts, to_json, write_trn
+from asr.hypotheses import Hypothesis, read_texts, to_json, to_trn
 
 TEXT = st.text(st.characters(codec="utf-8"))
+
+
+def write_trn(path, texts):
+    heard = [Hypothesis(id=n, text=t, score=0.0, duration=1.0) for n, t in texts]
+    path.write_text("".join(f"{to_trn(h)}\n" for h in heard), encoding="utf-8")
+
+
 WORD = TEXT.map(lambda text: "".join(text.split())).filter(bool)
 
 
@@ -108,3 +115,9 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "latin.trn").write_bytes(b"caf\xe9 (a)\n")
     with pytest.raises(ManifestError, match="cannot be read"):
         read_texts(tmp_path / "latin.trn")
+
+
+def test_plain_text_is_told_what_to_do(tmp_path):
+    path = write(tmp_path / "hyp.txt", "a\tone two\n")
+    with pytest.raises(ManifestError, match=r"not JSON.*--format jsonl"):
+        read_texts(path)

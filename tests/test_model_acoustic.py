@@ -65,9 +65,9 @@ def test_devices_by_name(monkeypatch):
     assert choose_device("cpu") == "cpu"
     with pytest.raises(ModelError, match="finds no CUDA GPU"):
         choose_device("cuda")
-    for name in ("tpu", "", "CPU", "mps"):
+    for name in ("tpu", "", "CPU", "mps", "cuda:99"):
         with pytest.raises(ModelError, match="must be auto, cpu or cuda"):
             choose_device(name)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose_device("auto") == "cuda"
-    assert choose_device("cuda:1") == "cuda:1"
+    assert choose_device("cuda") == "cuda"

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from asr.model.directions import run_both
+from asr.model.directions import _pool, run_both
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -134,3 +134,16 @@ def test_two_threads_run_at_the_same_time_and_keep_their_number(threads, grad):
     else:
         assert first.thread is second.thread is here
     assert torch.get_num_threads() == threads
+
+
+def test_each_worker_keeps_its_share_of_the_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        layer, inputs = nn.LSTM(4, 3, batch_first=True), torch.randn(2, 5, 4)
+        run_both(layer, layer, inputs, inputs)
+        asked = [_pool(2).submit(torch.get_num_threads) for _ in range(4)]
+        assert {future.result() for future in asked} == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

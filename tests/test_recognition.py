@@ -151,9 +151,17 @@ def test_a_file_named_twice_comes_once(tmp_path):
 
 
 def test_two_of_one_id_are_refused(tmp_path):
-    touch(tmp_path / "a.wav", tmp_path / "a.flac")
-    with pytest.raises(ManifestError, match=r"a\.wav: has the id 'a', as .*a\.flac"):
-        find_utterances([tmp_path])
+    touch(tmp_path / "a.wav", tmp_path / "b" / "a.wav")
+    row = {"id": "a", "audio_filepath": "b/a.wav"}
+    (tmp_path / "m.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    with pytest.raises(ManifestError, match=r"a\.wav: has the id 'a', as .*a\.wav"):
+        find_utterances([tmp_path / "a.wav", tmp_path / "m.jsonl"])
+
+
+def test_one_name_in_two_formats_keeps_its_suffix(tmp_path):
+    touch(tmp_path / "a.wav", tmp_path / "a.flac", tmp_path / "b.wav")
+    found = [utterance.id for utterance in find_utterances([tmp_path])]
+    assert found == ["a.flac", "a.wav", "b"]
 
 
 def test_nothing_to_transcribe(tmp_path):

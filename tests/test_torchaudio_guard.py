@@ -22,7 +22,10 @@ library = types.SimpleNamespace(
     is_align_available=lambda: True, cuda_version=lambda: None
 )
 torch.ops._torchaudio = library
-torch.ops.torchaudio = types.SimpleNamespace(_lfilter_core_loop=None)
+class Operators:
+    def __getattr__(self, name):
+        return None
+torch.ops.torchaudio = Operators()
 """
 _REPORT = """
 from asr.torchaudio_guard import torchaudio

@@ -79,7 +79,9 @@ def test_in_order_too_at_normal_speed_longest_first(seconds):
 
 def test_one_beyond_the_bound_goes_alone():
     planned = [Planned(e, 1.0, e.duration) for e in examples([1, 30, 1, 1])]
-    assert [len(batch) for batch in cut_batches(planned, 10.0)] == [1, 1, 2]
+    assert [
+        len(batch) for batch in cut_batches(planned, lambda item: item.seconds, 10.0)
+    ] == [1, 1, 2]
 
 
 def test_batches_are_full():

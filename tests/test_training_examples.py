@@ -121,14 +121,19 @@ def test_dev_may_hold_what_training_never_saw():
 
 def manifest(folder, *rows):
     path = folder / "train.jsonl"
+    (folder / "a.wav").touch()
     lines = [json.dumps({"audio_filepath": "a.wav", **row}) + "\n" for row in rows]
     path.write_text("".join(lines), encoding="utf-8")
     return path
 
 
+def read(path, *, skip_bad=False):
+    return read_labelled(path, CONFIG, skip_bad=skip_bad, notify=lambda _: None)
+
+
 def test_texts_are_normalised(tmp_path):
     path = manifest(tmp_path, {"id": "u", "text": "Oh,  NO!", "duration": 1})
-    [(utterance, text)] = read_labelled(path, CONFIG)
+    [(utterance, text)] = read(path)
     assert utterance.text == "Oh,  NO!"
     assert text == "oh no"
 
@@ -138,20 +143,28 @@ def test_no_text_is_an_error(tmp_path, text):
     good = {"id": "u1", "text": "a", "duration": 1}
     path = manifest(tmp_path, good, {"id": "u2", "duration": 1, **text})
     with pytest.raises(TrainingError, match=r"train\.jsonl: u2: no text"):
-        read_labelled(path, CONFIG)
+        read(path)
+    assert [utterance.id for utterance, _ in read(path, skip_bad=True)] == ["u1"]
+
+
+def test_no_recording_is_an_error(tmp_path):
+    gone = {"id": "u1", "text": "a", "duration": 1, "audio_filepath": "gone.wav"}
+    path = manifest(tmp_path, gone)
+    with pytest.raises(TrainingError, match=r"u1: no file .*gone\.wav; was the corpus"):
+        read(path)
 
 
 def test_no_duration_is_an_error(tmp_path):
     path = manifest(tmp_path, {"id": "u1", "text": "a"})
     with pytest.raises(TrainingError, match=r"u1: no duration; asr prep measures it"):
-        read_labelled(path, CONFIG)
+        read(path)
 
 
 def test_no_utterance_or_no_file_is_an_error(tmp_path):
     with pytest.raises(TrainingError, match=r"train\.jsonl: holds no utterance"):
-        read_labelled(manifest(tmp_path), CONFIG)
+        read(manifest(tmp_path))
     with pytest.raises(ManifestError, match=r"none\.jsonl: no such file"):
-        read_labelled(tmp_path / "none.jsonl", CONFIG)
+        read(tmp_path / "none.jsonl")
 
 
 def test_fingerprint_knows_ids_texts_durations_and_their_order():

@@ -11,12 +11,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from asr.config import dump_toml, load_config
-from asr.errors import AudioError, FileError, ManifestError, TrainingError
+from asr.errors import FileError, ManifestError, TrainingError
 from asr.model.file import load_model, read_metadata
 from asr.training.loop import Trainer
 from asr.training.monitor import Monitor
 from asr.training.stage import train
-from asr.training.state import OtherRunError
 
 
 class Recorder(Monitor):
@@ -172,7 +171,7 @@ def test_settings_that_changed_are_named(prepared, settings, tmp_path):
     train(prepared, tmp_path, config(settings, "train.epochs=1"))
     before = (tmp_path / "model.safetensors").read_bytes()
     changed = config(settings, "train.epochs=1", "model.hidden=6")
-    with pytest.raises(OtherRunError) as caught:
+    with pytest.raises(TrainingError) as caught:
         train(prepared, tmp_path, changed, resume=True)
     assert "model.hidden: 4 -> 6" in str(caught.value)
     assert str(tmp_path) in str(caught.value)
@@ -190,7 +189,7 @@ def test_other_data_are_noticed(prepared, settings, tmp_path):
     train(prepared, tmp_path / "exp", config(settings, "train.epochs=1"))
     data = tmp_path / "data"
     shorten(prepared, data, 11)
-    with pytest.raises(OtherRunError, match="the training data"):
+    with pytest.raises(TrainingError, match="the training data"):
         train(data, tmp_path / "exp", config(settings, "train.epochs=1"), resume=True)
 
 
@@ -401,8 +400,12 @@ def test_a_recording_that_went_missing_is_named(corpus, prepared, settings, tmp_
     text = (data / "train.jsonl").read_text()
     text = text.replace("/wav/train05.wav", "/wav/gone.wav")
     (data / "train.jsonl").write_text(text)
-    with pytest.raises(AudioError, match=r"gone\.wav: no such file"):
+    with pytest.raises(TrainingError, match=r"train05: no file .*gone\.wav; was the"):
         train(data, tmp_path / "exp", config(settings))
+    monitor = Recorder()
+    train(data, tmp_path / "exp", config(settings), skip_bad=True, monitor=monitor)
+    [note] = [note for note in monitor.notes if "left out" in note]
+    assert "train05: no file" in note
 
 
 def test_no_data(tmp_path, settings):

@@ -1,13 +1,14 @@
 """What an importer hands over, and what importers share in reading."""
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from asr.audio import AUDIO_SUFFIXES
 from asr.errors import CorpusError
-from asr.manifest import Utterance, ids_from_paths
+from asr.manifest import Utterance, with_ids
 
 
 @dataclass
@@ -115,17 +116,10 @@ def fill_ids(corpus: Corpus) -> None:
     The ids are made for all subsets together, so that ``train/a.wav`` and
     ``test/a.wav`` get different ones.
     """
-    nameless = [
-        (entries, n)
-        for entries in corpus.subsets.values()
-        for n, utterance in enumerate(entries)
-        if not utterance.id
-    ]
-    names = ids_from_paths([entries[n].audio for entries, n in nameless])
-    for (entries, n), name in zip(nameless, names, strict=True):
-        offset = entries[n].offset
-        suffix = f"-{round(offset * 1000):07d}" if offset else ""
-        entries[n] = replace(entries[n], id=name + suffix)
+    subsets = corpus.subsets
+    named = iter(with_ids([u for entries in subsets.values() for u in entries]))
+    for entries in subsets.values():
+        entries[:] = itertools.islice(named, len(entries))
 
 
 def some(names: Sequence[str], most: int = 5) -> str:

@@ -53,8 +53,8 @@ def speak(
 
     Args:
         text: What to say, in the voice's language; "" gives a few milliseconds.
-        voice: A language of :func:`languages`, alone or with one of :func:`variants`:
-            ``en-us+f3``.
+        voice: A language by eSpeak's name (``en`` is British), alone or with one of
+            :func:`variants`: ``en-us+f3``.
         rate: Words a minute, 80 to 450.
         pitch: 0 to 99; 50 is the voice's own.
         pitch_range: How lively the intonation is, 0 to 99; 0 is monotone, 50 the
@@ -101,16 +101,6 @@ def speak(
         )
         _check(code, "speaking")
     return np.frombuffer(b"".join(pieces), np.int16).astype(np.float32) * _SCALE
-
-
-def languages() -> list[str]:
-    """Return the languages and accents, in eSpeak's names (``en`` is British).
-
-    Raises:
-        MissingPackageError: If espeakng-loader is not installed.
-    """
-    files = (_data_path() / "lang").rglob("*")
-    return sorted(file.name.lower() for file in files if file.is_file())
 
 
 def variants() -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from asr.audio import audio_info
+from asr.audio import LONGEST, audio_info
 from asr.config import TextConfig
 from asr.errors import AudioError
 from asr.manifest import Utterance
@@ -19,8 +19,6 @@ Progress = Callable[[Iterable[Any], int], Iterable[Any]]
 TOLERANCE = 0.05
 #: Opening a header is waiting for a disk or a network more than work.
 _THREADS = 8
-#: Seconds. A header written before its recording was finished claims years.
-_LONGEST = 1e7
 
 
 def inspect(
@@ -80,7 +78,7 @@ def _length(path: Path) -> float | str:
         return f"{path}: cannot be read: {error.strerror}"
     if length <= 0:
         return f"{path}: holds no samples"
-    if length > _LONGEST:
+    if length > LONGEST:
         return f"{path}: its header does not say how long it is; convert it"
     return length
 

@@ -115,6 +115,8 @@ def write(
         FileError: If the folder cannot be written.
     """
     stale = _listed(out / REPORT) - {split.manifest for split in _of(preparation)}
+    # Gone while the manifests change: what breaks off in between was not prepared.
+    (out / REPORT).unlink(missing_ok=True)
     for split, utterances in splits.items():
         write_manifest(out / preparation.splits[split].manifest, utterances)
     for name in stale:

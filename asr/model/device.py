@@ -11,11 +11,10 @@ def choose_device(name: str) -> str:
     Raises:
         ModelError: If the name is another one, or there is no GPU.
     """
+    if name not in ("auto", "cpu", "cuda"):
+        raise ModelError(f"--device {name}: must be auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ModelError("--device cuda: PyTorch finds no CUDA GPU; use cpu")
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    kind = name.partition(":")[0]
-    if kind not in ("cpu", "cuda"):
-        raise ModelError(f"--device {name}: must be auto, cpu or cuda")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ModelError(f"--device {name}: PyTorch finds no CUDA GPU; use cpu")
     return name

@@ -103,9 +103,13 @@ def _side_by_side(
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     """Return two workers that share PyTorch's threads between them."""
-    pool = ThreadPoolExecutor(
-        2, "direction", lambda: torch.set_num_threads(threads // 2)
-    )
+
+    def take_share() -> None:
+        # PyTorch sets up a thread when it is first asked; later, that would undo this.
+        torch.get_num_threads()
+        torch.set_num_threads(threads // 2)
+
+    pool = ThreadPoolExecutor(2, "direction", take_share)
     # Both workers must exist before the count is put back: MKL keeps one for them all.
     barrier = Barrier(2)
     for start in [pool.submit(barrier.wait) for _ in range(2)]:

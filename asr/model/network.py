@@ -95,5 +95,7 @@ class Network(nn.Module):
         frames = self.subsampling(features, lengths)
         lengths = self.output_lengths(lengths)
         outputs = self.norm(self.recurrent(frames, lengths))
-        log_probs = self.linear(outputs).float().log_softmax(dim=2)
+        # In full precision: the loss sums thousands of these.
+        with torch.autocast(outputs.device.type, enabled=False):
+            log_probs = self.linear(outputs.float()).log_softmax(dim=2)
         return log_probs, lengths

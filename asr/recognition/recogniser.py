@@ -2,20 +2,22 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
+import numpy as np
 import torch
 
 from asr.audio import Samples, read_audio
 from asr.decoding.greedy import greedy
 from asr.errors import AudioError
-from asr.features import pad_samples
+from asr.features import cut_batches, pad_samples
 from asr.hypotheses import Hypothesis
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
 
-#: Recordings read before batches are made of them; bounds memory and waiting.
+#: Recordings read before batches are made of them, at most, and how much audio in
+#: them, in batches; both bound memory and waiting.
 _WINDOW = 64
+_WINDOW_BATCHES = 8
 
 
 @dataclass(frozen=True)
@@ -41,38 +43,59 @@ def transcribe(
         utterances: What to transcribe; audio is read at the model's rate.
         batch_seconds: Audio in a batch, padding included; a longer one goes alone.
     """
-    rest = iter(utterances)
-    while window := list(islice(rest, _WINDOW)):
-        yield from _transcribe_window(model, window, batch_seconds)
+    rate = model.config.features.sample_rate
+    bound = batch_seconds * rate
+    window: list[_Read] = []
+    for utterance in utterances:
+        window.append(_read(utterance, rate))
+        read = sum(len(item.samples) for item in window)
+        if len(window) == _WINDOW or read >= _WINDOW_BATCHES * bound:
+            yield from _transcribe_window(model, window, bound)
+            window = []
+    yield from _transcribe_window(model, window, bound)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A recording's samples, none where ``error`` says why."""
+
+    utterance: Utterance
+    samples: Samples
+    error: str = ""
+
+
+def _read(utterance: Utterance, sample_rate: int) -> _Read:
+    try:
+        samples = read_audio(
+            utterance.audio,
+            sample_rate,
+            offset=utterance.offset,
+            duration=utterance.duration,
+        )
+    except AudioError as error:
+        return _Read(utterance, np.zeros(0, dtype=np.float32), str(error))
+    return _Read(utterance, samples)
 
 
 def _transcribe_window(
-    model: AcousticModel, window: Sequence[Utterance], batch_seconds: float
+    model: AcousticModel, window: Sequence[_Read], bound: float
 ) -> list[Hypothesis | Failure]:
-    rate = model.config.features.sample_rate
-    results: dict[int, Hypothesis | Failure] = {}
-    signals: dict[int, Samples] = {}
-    for n, utterance in enumerate(window):
-        try:
-            signals[n] = read_audio(
-                utterance.audio,
-                rate,
-                offset=utterance.offset,
-                duration=utterance.duration,
-            )
-        except AudioError as error:
-            results[n] = Failure(utterance.id, str(error))
-    longest_first = sorted(signals, key=lambda n: -len(signals[n]))
-    for batch in _cut(longest_first, signals, batch_seconds * rate):
-        heard = _decode(model, [signals[n] for n in batch])
-        for n, (text, score) in zip(batch, heard, strict=True):
-            results[n] = Hypothesis(
-                id=window[n].id,
+    results: dict[str, Hypothesis | Failure] = {
+        item.utterance.id: Failure(item.utterance.id, item.error) for item in window
+    }
+    good = [item for item in window if not item.error]
+    longest_first = sorted(good, key=lambda item: -len(item.samples))
+    for batch in cut_batches(longest_first, lambda item: len(item.samples), bound):
+        heard = _decode(model, [item.samples for item in batch])
+        for item, (text, score) in zip(batch, heard, strict=True):
+            name = item.utterance.id
+            results[name] = Hypothesis(
+                id=name,
                 text=text,
                 score=score,
-                duration=len(signals[n]) / rate,
+                duration=len(item.samples) / model.config.features.sample_rate,
             )
-    return [results[n] for n in range(len(window))]
+    return [results[item.utterance.id] for item in window]
 
 
 @torch.inference_mode()
@@ -85,16 +108,3 @@ def _decode(
     )
     decoded = greedy(log_probs, lengths)
     return [(model.tokens.decode(ids), score) for ids, score in decoded]
-
-
-def _cut(
-    order: Sequence[int], signals: dict[int, Samples], bound: float
-) -> list[list[int]]:
-    """Return batches of neighbours, longest first, within so many padded samples."""
-    batches: list[list[int]] = []
-    for n in order:
-        full = batches and (len(batches[-1]) + 1) * len(signals[batches[-1][0]]) > bound
-        if not batches or full:
-            batches.append([])
-        batches[-1].append(n)
-    return batches

@@ -4,7 +4,7 @@ Shape letters: B utterances, N samples, L target tokens.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from asr.audio import Samples, read_audio
 from asr.augment import change_speed, draw_speed, generator
 from asr.config import Config
-from asr.features import pad_samples
+from asr.features import cut_batches, pad_samples
 from asr.training.examples import Example
 
 #: Batches read ahead of the one in use.
@@ -78,30 +78,20 @@ def plan_epoch(
     draws = generator(config.seed, epoch, "order")
     jitter = 1 + draws.uniform(-LENGTH_JITTER, LENGTH_JITTER, len(planned))
     order = np.argsort([p.seconds for p in planned] * jitter, kind="stable")
-    batches = cut_batches([planned[n] for n in order], config.train.batch_seconds)
+    batches = cut_batches(
+        [planned[n] for n in order], _seconds, config.train.batch_seconds
+    )
     return [batches[n] for n in draws.permutation(len(batches))]
 
 
 def plan_in_order(examples: Sequence[Example], seconds: float) -> list[list[Planned]]:
     """Return batches at normal speed, longest first: for the dev set."""
     planned = [Planned(example, 1.0, example.duration) for example in examples]
-    return cut_batches(sorted(planned, key=lambda p: -p.seconds), seconds)
+    return cut_batches(sorted(planned, key=lambda p: -p.seconds), _seconds, seconds)
 
 
-def cut_batches(planned: Iterable[Planned], bound: float) -> list[list[Planned]]:
-    """Return runs of neighbours whose padded length stays within ``bound`` seconds.
-
-    One that is longer than the bound by itself is a batch of its own.
-    """
-    batches: list[list[Planned]] = []
-    longest = 0.0
-    for item in planned:
-        longest = max(longest, item.seconds)
-        if not batches or (len(batches[-1]) + 1) * longest > bound:
-            batches.append([])
-            longest = item.seconds
-        batches[-1].append(item)
-    return batches
+def _seconds(planned: Planned) -> float:
+    return planned.seconds
 
 
 def load_batches(plan: Sequence[list[Planned]], sample_rate: int) -> Iterator[Batch]:

@@ -3,7 +3,9 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from asr.config import Config
 from asr.errors import TokenError, TrainingError
@@ -11,6 +13,9 @@ from asr.manifest import Utterance, read_manifest
 from asr.text import normalise
 from asr.tokens import Tokens
 
+Item = TypeVar("Item")
+#: Problems named one by one where the first is enough to stop.
+_MOST_SHOWN = 20
 #: Reports a problem or decision to the user, one line.
 Notify = Callable[[str], None]
 
@@ -55,29 +60,40 @@ class Data:
         return digest.hexdigest()
 
 
-def read_labelled(path: Path, config: Config) -> list[tuple[Utterance, str]]:
+def read_labelled(
+    path: Path, config: Config, *, skip_bad: bool, notify: Notify
+) -> list[tuple[Utterance, str]]:
     """Return the utterances of a manifest with their normalised texts.
+
+    Args:
+        path: The manifest.
+        config: For its ``text`` section.
+        skip_bad: Leave out those without text, duration or recording.
+        notify: Takes one line about each of them.
 
     Raises:
         ManifestError: If the manifest cannot be read.
-        TrainingError: If it is empty, or an utterance has no text or duration.
+        TrainingError: If it is empty, or an utterance cannot be used and ``skip_bad``
+            is off.
     """
     utterances = read_manifest(path)
     if not utterances:
         raise TrainingError(f"{path}: holds no utterance")
-    pairs = []
-    for utterance in utterances:
+    is_file = cache(Path.is_file)  # many utterances may share a recording
+
+    def problem(pair: tuple[Utterance, str]) -> str | None:
+        utterance, text = pair
+        where = f"{path}: {utterance.id}"
         if utterance.duration is None:
-            raise TrainingError(
-                f"{path}: {utterance.id}: no duration; asr prep measures it"
-            )
-        text = normalise(utterance.text or "", config.text)
+            return f"{where}: no duration; asr prep measures it"
         if not text:
-            raise TrainingError(
-                f"{path}: {utterance.id}: no text; nothing to learn from"
-            )
-        pairs.append((utterance, text))
-    return pairs
+            return f"{where}: no text; nothing to learn from"
+        if not is_file(utterance.audio):
+            return f"{where}: no file {utterance.audio}; was the corpus moved?"
+        return None
+
+    pairs = [(u, normalise(u.text or "", config.text)) for u in utterances]
+    return _sift(pairs, problem, skip_bad=skip_bad, notify=notify)
 
 
 def make_examples(
@@ -129,21 +145,32 @@ def check_examples(
     Raises:
         TrainingError: If one cannot be used and ``skip_bad`` is off, or none can.
     """
-    kept: list[Example] = []
-    problems: list[str] = []
-    for example in examples:
-        problem = _problem(example, config, output_frames(example.duration))
-        if problem:
-            problems.append(f"{example.utterance.id}: {problem}")
-        else:
-            kept.append(example)
+
+    def problem(example: Example) -> str | None:
+        found = _problem(example, config, output_frames(example.duration))
+        return found and f"{example.utterance.id}: {found}"
+
+    return _sift(examples, problem, skip_bad=skip_bad, notify=notify)
+
+
+def _sift(
+    items: Sequence[Item],
+    problem: Callable[[Item], str | None],
+    *,
+    skip_bad: bool,
+    notify: Notify,
+) -> list[Item]:
+    """Return the items that have no problem; see :func:`check_examples`."""
+    found = [(item, problem(item)) for item in items]
+    problems = [line for _, line in found if line]
     if problems and not skip_bad:
-        for problem in problems[1:20]:
-            notify(problem)
+        for line in problems[1:_MOST_SHOWN]:
+            notify(line)
         count = f" ({len(problems)} such utterances)" if len(problems) > 1 else ""
         raise TrainingError(f"{problems[0]}{count}; --skip-bad leaves such out")
-    for problem in problems:
-        notify(f"left out: {problem}")
+    for line in problems:
+        notify(f"left out: {line}")
+    kept = [item for item, line in found if not line]
     if not kept:
         raise TrainingError("no utterance is left to train on")
     return kept

@@ -1,11 +1,12 @@
 """The training stage: a folder of manifests to a model file."""
 
+import tempfile
 from pathlib import Path
 
 import torch
 
 from asr.config import Config
-from asr.errors import FileError
+from asr.errors import FileError, TrainingError
 from asr.model.acoustic import AcousticModel
 from asr.model.file import MODEL_NAME
 from asr.tokens import build_tokens
@@ -18,7 +19,7 @@ from asr.training.examples import (
 )
 from asr.training.loop import Trainer
 from asr.training.monitor import Monitor
-from asr.training.state import STATE_NAME, OtherRunError
+from asr.training.state import STATE_NAME
 
 
 def train(
@@ -56,8 +57,10 @@ def train(
         AsrError: If settings, data or folder do not allow it; nothing is lost then.
     """
     monitor = monitor or Monitor()
-    texts = read_labelled(data / "train.jsonl", config)
-    dev_texts = read_labelled(data / "dev.jsonl", config)
+    texts, dev_texts = (
+        read_labelled(data / name, config, skip_bad=skip_bad, notify=monitor.note)
+        for name in ("train.jsonl", "dev.jsonl")
+    )
     tokens = build_tokens([text for _, text in texts], config.tokens)
     torch.manual_seed(config.seed)
     model = AcousticModel(config, tokens)
@@ -86,14 +89,16 @@ def _prepare_folder(trainer: Trainer, *, resume: bool, overwrite: bool) -> bool:
     out = trainer.out
     if out.exists() and not out.is_dir():
         raise FileError(f"{out}: is a file; --out must name a folder")
+    _require_writable(out)
     has_state = (out / STATE_NAME).exists()
     if resume and has_state:
         try:
             trainer.resume()
-        except OtherRunError as error:
+        except TrainingError as error:
             if not overwrite:
                 raise
-            trainer.monitor.note(f"{error}; starting anew, as --overwrite asks")
+            reason = str(error).rpartition(";")[0]
+            trainer.monitor.note(f"{reason}; starting anew, as --overwrite asks")
             return False
         return True
     if overwrite or not (has_state or (out / MODEL_NAME).exists()):
@@ -103,3 +108,13 @@ def _prepare_folder(trainer: Trainer, *, resume: bool, overwrite: bool) -> bool:
         f"{out}: holds a training already; {advice}--overwrite starts anew, or choose "
         "another --out"
     )
+
+
+def _require_writable(folder: Path) -> None:
+    """Find out now, not after the first epoch."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be written: {error.strerror}") from None

@@ -138,9 +138,10 @@ def load_state(path: Path, config: Config, data: str) -> State:
         TrainingError: If the file is damaged, or belongs to other settings or data.
     """
     try:
+        # Cloned: what is mapped into memory cannot be replaced on Windows.
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise TrainingError(
             f"{path}: is damaged: {error}; --overwrite starts anew"
@@ -161,12 +162,8 @@ def load_state(path: Path, config: Config, data: str) -> State:
     if metadata.get("data") != data:
         changed.append("the training data")
     if changed:
-        raise OtherRunError(
+        raise TrainingError(
             f"{path.parent}: was trained with other settings ({'; '.join(changed)}); "
             "choose another --out, or --overwrite to start anew"
         )
     return State(path, progress, tensors)
-
-
-class OtherRunError(TrainingError):
-    """The state belongs to a run with other settings or data."""
