@@ -155,6 +155,6 @@ def _sentencepiece() -> Any:
         import sentencepiece
     except ImportError:
         raise MissingPackageError(
-            "subword tokens need sentencepiece: pip install 'recurrent-asr[subword]'"
+            "subword tokens need sentencepiece: pip install sentencepiece"
         ) from None
     return sentencepiece

@@ -38,7 +38,7 @@ _SCALE = np.float32(1 / 32768)
 _GO_ON = 0  # what the callback returns; 1 stops
 
 _RANGES = {"rate": (80, 450), "pitch": (0, 99), "pitch_range": (0, 99)}
-_INSTALL = "pip install 'recurrent-asr[synth]'"
+_INSTALL = "pip install espeakng-loader"
 # The engine is one set of global variables.
 _LOCK = threading.Lock()
 _Callback = ctypes.CFUNCTYPE(
