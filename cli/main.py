@@ -49,8 +49,8 @@ def root(
 
 def main() -> None:
     """Run the command; a user's problem is one line on stderr and exit code 1."""
-    # Threads that wait must not spin: beside any other busy program, spinning makes
-    # training many times slower (measured in tests/benchmarks). Read when torch loads.
+    # Threads that wait leave their core to others instead of spinning on it (what that
+    # is worth, `make bench` measures). Read when torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # Transcripts are Unicode whatever the terminal's code page is (Windows).
     for stream in (sys.stdout, sys.stderr):

@@ -70,7 +70,7 @@ def test_texts_without_a_character(texts):
 
 def test_subwords_without_sentencepiece(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sentencepiece", None)
-    with pytest.raises(MissingPackageError, match=r"recurrent-asr\[subword\]"):
+    with pytest.raises(MissingPackageError, match=r"sentencepiece"):
         build_tokens(["a b"], TokenConfig(unit="subword"))
 
 
