@@ -148,7 +148,7 @@ class TrainConfig:
     clip: float = 5.0
     """Largest norm of the gradient over all weights."""
     patience: int = 0
-    """Stop after so many epochs without a better dev WER; 0 never."""
+    """Stop after so many epochs that were not the best on dev; 0 never."""
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "train.epochs", "1 or more")

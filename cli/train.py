@@ -37,7 +37,7 @@ def train(
         str, typer.Option(help="cpu or cuda; auto takes a GPU where there is one.")
     ] = "auto",
 ) -> None:
-    """Train an acoustic model with CTC; the epoch with the lowest dev WER is kept."""
+    """Train an acoustic model with CTC; the epoch that does best on dev is kept."""
     from asr.config import load_config
 
     resolved = load_config(config, settings or [])

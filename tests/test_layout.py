@@ -253,3 +253,13 @@ def test_every_setting_is_read(setting):
     section, _, name = setting.partition(".")
     owners = {owner for owner, attribute in reads() if attribute == name}
     assert any(re.fullmatch(rf"(.+_)?config|{section}", owner) for owner in owners)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("[!.]*/**/*.md")) + sorted(ROOT.glob("*.md")), ids=str
+)
+def test_pages_have_no_gap_to_fill_and_no_dead_link(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.findall(r"@[A-Z]+@", text)
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (path.parent / target).exists(), target

@@ -144,7 +144,7 @@ def test_what_a_training_leaves_behind(prepared, settings, tmp_path):
         assert row["dev_wer"] == pytest.approx(report.score.wer, abs=1e-5)
     assert rows(out)[-1]["total_seconds"] >= rows(out)[0]["seconds"]
 
-    best = min(monitor.reports, key=lambda report: report.score.wer)
+    best = min(monitor.reports, key=lambda r: (r.score.wer, r.dev_loss))
     summary = read_metadata(model).summary
     assert summary["epoch"] == best.epoch
     assert summary["utterances"] == 12
@@ -303,9 +303,9 @@ def test_a_damaged_state_is_a_clear_error(prepared, settings, tmp_path, damage):
 
 def test_patience_ends_a_training_that_stands_still(prepared, settings, tmp_path):
     monitor = Recorder()
-    # Almost no learning: the dev WER of 100 % never gets better after epoch 1.
+    # No learning to speak of: neither dev WER nor loss get better after epoch 1.
     stuck = config(
-        settings, "train.learning_rate=1e-9", "train.patience=2", "train.epochs=9"
+        settings, "train.learning_rate=1e-30", "train.patience=2", "train.epochs=9"
     )
     train(prepared, tmp_path, stuck, monitor=monitor)
     assert [report.epoch for report in monitor.reports] == [1, 2, 3]

@@ -128,3 +128,12 @@ def test_finished(tiny, epoch, best_epoch, patience, finished):
     settings = [*tiny, "train.epochs=10", f"train.patience={patience}"]
     progress = Progress(epoch, best_epoch=best_epoch)
     assert progress.finished(load_config(None, settings)) == finished
+
+
+@pytest.mark.parametrize(
+    ("wer", "loss", "better"),
+    [(0.1, 9.0, True), (0.2, 0.4, True), (0.2, 0.5, False), (0.3, 0.1, False)],
+)
+def test_the_lowest_wer_is_best_and_among_equals_the_least_loss(wer, loss, better):
+    assert Progress().improves(wer, loss)
+    assert Progress(3, best_wer=0.2, best_loss=0.5).improves(wer, loss) is better

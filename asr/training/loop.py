@@ -117,13 +117,12 @@ class Trainer:
             self.monitor.batch(batch_loss, batch.seconds)
         seconds = time.perf_counter() - began
         dev_loss, score, samples = validate(self.model, self.data.dev)
-        best = self.progress.best_wer
         return EpochReport(
             epoch=epoch,
             loss=loss / tokens,
             dev_loss=dev_loss,
             score=score,
-            best=best is None or score.wer < best,
+            best=self.progress.improves(score.wer, dev_loss),
             learning_rate=self.optimizer.param_groups[0]["lr"],
             grad_norm=norms / len(plan),
             audio=audio,
@@ -178,7 +177,8 @@ class Trainer:
             (self.out / MODEL_NAME).unlink(missing_ok=True)
             write_text(self.out / CONFIG_NAME, dump_toml(self.config))
         if report.best:
-            progress.best_wer, progress.best_epoch = report.score.wer, report.epoch
+            progress.best_wer, progress.best_loss = report.score.wer, report.dev_loss
+            progress.best_epoch = report.epoch
             self.model.summary = self._summary(report)
             save_model(self.out / BEST_NAME, self.model)
         rows = [json.dumps(row) + "\n" for row in progress.history]

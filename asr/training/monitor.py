@@ -23,7 +23,7 @@ class EpochReport:
         loss: Mean CTC loss of the training, nats a token.
         dev_loss: The same on the dev set.
         score: The dev set's errors, decoded greedily.
-        best: Whether no epoch before had a lower dev WER.
+        best: Whether it is the best so far: the lowest dev WER, then the least loss.
         learning_rate: At the epoch's end.
         grad_norm: Mean norm of the gradient before clipping.
         audio: Seconds of audio trained on.

@@ -36,15 +36,25 @@ class Progress:
         epoch: Epochs done.
         seconds: Training time so far, without validation, seconds.
         best_wer: Lowest dev WER so far; None before the first epoch.
-        best_epoch: The epoch it came from.
+        best_loss: The dev loss of that epoch.
+        best_epoch: The epoch itself.
         history: One row of metrics for each epoch.
     """
 
     epoch: int = 0
     seconds: float = 0.0
     best_wer: float | None = None
+    best_loss: float = 0.0
     best_epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    def improves(self, wer: float, loss: float) -> bool:
+        """Return whether an epoch's dev WER is the lowest, or as low with less loss.
+
+        A small dev set reaches its lowest WER long before the model is at its best.
+        """
+        best = self.best_wer
+        return best is None or (wer, loss) < (best, self.best_loss)
 
     def finished(self, config: Config) -> bool:
         """Return whether all epochs are done, or the patience is at its end."""
