@@ -4,6 +4,8 @@ Messages say *where: what; what to do*. The command line prints them as one line
 exits with 1; everything else that is raised is a bug and shows its traceback.
 """
 
+from collections.abc import Iterable
+
 
 class AsrError(Exception):
     """Base of every error that the user, not the programmer, can mend."""
@@ -47,3 +49,14 @@ class FileError(AsrError):
 
 class MissingPackageError(AsrError):
     """An optional package is needed for what was asked."""
+
+
+def some(names: Iterable[str], most: int = 10) -> str:
+    """Return names as a list for a message: the first few, and how many more.
+
+    >>> some(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    listed = list(names)
+    rest = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")

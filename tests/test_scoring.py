@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from asr import __version__, scoring
-from asr.errors import FileError, ScoreError
+from asr.errors import FileError, ScoreError, some
 from asr.scoring.alignment import align_words, count_words
-from asr.scoring.corpus import name_ids
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "東京", "é"]), max_size=8)
 TEXTS = WORDS.map(" ".join)
@@ -326,9 +325,9 @@ def test_report_that_cannot_be_written(tmp_path):
         )
 
 
-def test_name_ids_names_all_up_to_the_limit():
-    assert name_ids("abc", limit=3) == "a, b, c"
-    assert name_ids("abcd", limit=3) == "a, b, c and 1 more"
+def test_a_list_for_a_message_names_all_up_to_the_limit():
+    assert some("abc", most=3) == "a, b, c"
+    assert some("abcd", most=3) == "a, b, c and 1 more"
 
 
 def corpus(refs, hyps, **options):

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,13 +120,3 @@ def fill_ids(corpus: Corpus) -> None:
     named = iter(with_ids([u for entries in subsets.values() for u in entries]))
     for entries in subsets.values():
         entries[:] = itertools.islice(named, len(entries))
-
-
-def some(names: Sequence[str], most: int = 5) -> str:
-    """Return the names as a list in words: the first few, and how many more.
-
-    >>> some(["a", "b", "c"], most=2)
-    'a, b and 1 more'
-    """
-    listed = ", ".join(names[:most])
-    return f"{listed} and {len(names) - most} more" if len(names) > most else listed

@@ -6,9 +6,9 @@ ones. Speakers are unknown.
 
 from pathlib import Path
 
-from asr.corpora.corpus import Corpus, fill_ids, read_text, recordings, some
+from asr.corpora.corpus import Corpus, fill_ids, read_text, recordings
 from asr.corpora.splits import is_split_folder
-from asr.errors import CorpusError
+from asr.errors import CorpusError, some
 from asr.manifest import Utterance
 
 _SUFFIXES = (".txt", ".lab", ".TXT", ".LAB")
@@ -61,4 +61,6 @@ def _note_orphans(found: list[Path], source: Path, corpus: Corpus) -> None:
         if path.suffix in _SUFFIXES and path.with_suffix("") not in spoken
     ]
     if orphans:
-        corpus.notes.append(f"texts without a recording, ignored: {some(orphans)}")
+        corpus.notes.append(
+            f"texts without a recording, ignored: {some(orphans, most=5)}"
+        )

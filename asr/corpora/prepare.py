@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asr.config import TextConfig
-from asr.corpora.corpus import Corpus, some
+from asr.corpora.corpus import Corpus
 from asr.corpora.formats import read_source
 from asr.corpora.inspection import Progress, inspect
 from asr.corpora.report import Preparation, check_out, summarise, write
@@ -18,7 +18,7 @@ from asr.corpora.splits import (
     parse_splits,
 )
 from asr.corpora.trimming import trim_silence
-from asr.errors import CorpusError, FileError
+from asr.errors import CorpusError, FileError, some
 from asr.manifest import Utterance
 
 Note = Callable[[str], None]

@@ -10,9 +10,8 @@ from typing import Any
 
 from asr import __version__
 from asr.config import TextConfig
-from asr.corpora.corpus import some
 from asr.corpora.splits import Origin
-from asr.errors import FileError
+from asr.errors import FileError, some
 from asr.files import write_text
 from asr.manifest import Utterance, write_manifest
 from asr.text import normalise
@@ -98,7 +97,7 @@ def check_out(out: Path, *, overwrite: bool) -> None:
     there = sorted(path.name for path in out.glob("*.jsonl"))
     if there and not overwrite:
         raise FileError(
-            f"{out}: already holds {some(there)}; "
+            f"{out}: already holds {some(there, most=5)}; "
             "replace them with --overwrite or name another folder"
         )
 

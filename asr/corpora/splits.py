@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from asr.config import TextConfig
-from asr.corpora.corpus import some
-from asr.errors import CorpusError
+from asr.errors import CorpusError, some
 from asr.manifest import Utterance
 from asr.text import normalise
 

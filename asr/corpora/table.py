@@ -9,9 +9,9 @@ import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from asr.corpora.corpus import Corpus, fill_ids, read_text, some, subfolders
+from asr.corpora.corpus import Corpus, fill_ids, read_text, subfolders
 from asr.corpora.splits import split_of
-from asr.errors import CorpusError
+from asr.errors import CorpusError, some
 from asr.manifest import Utterance
 
 #: The names a column goes by, the preferred one first; compared in lower case, with
@@ -77,7 +77,7 @@ def read(source: Path) -> Corpus:
         unused = [path.name for path in tables if path not in used]
         if unused:
             corpus.notes.append(
-                f"no tables of recordings and texts, ignored: {some(unused)}"
+                f"no tables of recordings and texts, ignored: {some(unused, most=5)}"
             )
     for path in used:
         _read_table(path, _subset(path, source, alone=len(used) == 1), corpus)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from asr.config import TextConfig
-from asr.errors import ScoreError
+from asr.errors import ScoreError, some
 from asr.scoring.alignment import Score, count_words, score_text
 from asr.scoring.statistics import Interval, bootstrap_interval
 from asr.text import normalise as normalise_text
@@ -95,28 +95,17 @@ def score_corpus(
     )
 
 
-def name_ids(ids: Iterable[str], limit: int = 10) -> str:
-    """Return ids as a list for a message, the first ``limit`` of them by name.
-
-    >>> name_ids(["a", "b", "c"], limit=2)
-    'a, b and 1 more'
-    """
-    names = list(ids)
-    rest = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
-
-
 def _require_hypotheses(absent: tuple[str, ...], total: int, missing: Missing) -> None:
     if not absent or missing == "count":
         return
     if missing == "error":
         raise ScoreError(
-            f"HYP lacks {len(absent)} of REF's {total} utterances: {name_ids(absent)}; "
+            f"HYP lacks {len(absent)} of REF's {total} utterances: {some(absent)}; "
             "transcribe them too, or choose --missing count or --missing skip"
         )
     if len(absent) == total:
         raise ScoreError(
-            f"HYP has none of REF's {total} utterances: {name_ids(absent)}; "
+            f"HYP has none of REF's {total} utterances: {some(absent)}; "
             "are both files of the same set?"
         )
 

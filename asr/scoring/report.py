@@ -8,9 +8,10 @@ from typing import Any
 from rich.cells import cell_len
 
 from asr import __version__
+from asr.errors import some
 from asr.files import write_text
 from asr.scoring.alignment import Counts, Pair, align_words
-from asr.scoring.corpus import CorpusScore, UtteranceScore, name_ids
+from asr.scoring.corpus import CorpusScore, UtteranceScore
 
 #: Where the rows of an alignment are broken, terminal cells.
 _WIDTH = 100
@@ -57,12 +58,11 @@ def notes(result: CorpusScore) -> list[str]:
     if result.missing:
         found.append(
             f"{len(result.missing)} in REF but not in HYP, {_fate(result)}: "
-            f"{name_ids(result.missing)}"
+            f"{some(result.missing)}"
         )
     if result.extra:
         found.append(
-            f"{len(result.extra)} in HYP but not in REF, left out: "
-            f"{name_ids(result.extra)}"
+            f"{len(result.extra)} in HYP but not in REF, left out: {some(result.extra)}"
         )
     if result.form_differs:
         found.append(
