@@ -142,6 +142,11 @@ def test_errors_of_a_process(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def take_interrupts():
+    """Undo what a test run in the background inherits: SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to another process")
 def test_ctrl_c_in_a_training_says_how_to_go_on(prepared, tiny, tmp_path):
     settings = [part for setting in tiny for part in ("--set", setting)]
@@ -149,6 +154,7 @@ def test_ctrl_c_in_a_training_says_how_to_go_on(prepared, tiny, tmp_path):
         *("train", prepared, "--out", tmp_path / "exp", *settings),
         *("--set", "train.epochs=100000", "--device", "cpu"),
         stdout=subprocess.PIPE,
+        preexec_fn=take_interrupts,
     )
     lines = [process.stderr.readline() for _ in range(2)]
     process.send_signal(signal.SIGINT)
