@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from asr.audio import Samples
 from asr.config import FeatureConfig
+from asr.lengths import feature_frames, hop_samples
 from asr.torchaudio_guard import torchaudio
 
 Item = TypeVar("Item")
@@ -38,7 +39,7 @@ class Features(nn.Module):
     def __init__(self, config: FeatureConfig) -> None:
         super().__init__()
         self.config = config
-        self.hop = round(config.frame_shift * config.sample_rate)
+        self.hop = hop_samples(config)
         window = round(config.frame_length * config.sample_rate)
         self.mel = torchaudio.transforms.MelSpectrogram(
             sample_rate=config.sample_rate,
@@ -67,7 +68,7 @@ class Features(nn.Module):
 
     def lengths(self, sample_lengths: Tensor) -> Tensor:
         """Return the number of frames for numbers of samples, both (B,) integers."""
-        return sample_lengths // self.hop + 1
+        return feature_frames(sample_lengths, self.hop)
 
     def forward(self, samples: Tensor, sample_lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return normalised frames (B, T, F), 0 beyond the lengths, and lengths (B,).

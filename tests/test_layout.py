@@ -19,10 +19,18 @@ ROOT = Path(__file__).parent.parent
 ROWS = [
     {"errors"},
     {"config", "files"},
-    {"text", "tokens", "audio", "manifest", "hypotheses", "torchaudio_guard"},
+    {
+        "text",
+        "tokens",
+        "audio",
+        "manifest",
+        "hypotheses",
+        "lengths",
+        "torchaudio_guard",
+    },
     {"features", "augment"},
-    {"model", "decoding", "scoring", "checks", "corpora"},
-    {"training", "recognition"},
+    {"model", "decoding", "scoring", "checks"},
+    {"corpora", "training", "recognition"},
     {"cli"},
 ]
 #: Rooms that start without torch, so that prep and score do.
@@ -35,6 +43,8 @@ TORCH_FREE = {
     "audio",
     "manifest",
     "hypotheses",
+    "lengths",
+    "checks",
     "corpora",
     "scoring",
 }

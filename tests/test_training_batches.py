@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from asr.audio import read_audio
 from asr.augment import change_speed
-from asr.config import config_from_dict
+from asr.config import FeatureConfig, ModelConfig, config_from_dict
 from asr.errors import AudioError
 from asr.manifest import Utterance
 from asr.training.batches import (
@@ -43,10 +44,6 @@ def config(bound=12.0, seed=0, speeds=(0.9, 1.0, 1.1)):
     )
 
 
-def plenty(seconds):
-    return int(seconds * 100)
-
-
 def names(plan):
     return [[item.example.utterance.id for item in batch] for batch in plan]
 
@@ -54,7 +51,7 @@ def names(plan):
 @given(durations, st.integers(0, 5), st.integers(1, 5))
 @settings(max_examples=60, deadline=None)
 def test_each_utterance_comes_once_within_the_bound(seconds, seed, epoch):
-    plan = plan_epoch(examples(seconds), config(seed=seed), epoch, plenty)
+    plan = plan_epoch(examples(seconds), config(seed=seed), epoch)
     flat = [item for batch in plan for item in batch]
     assert sorted(item.example.utterance.id for item in flat) == sorted(
         f"u{n}" for n in range(len(seconds))
@@ -87,7 +84,7 @@ def test_one_beyond_the_bound_goes_alone():
 def test_batches_are_full():
     """Neighbours of like length: next to nothing of a batch is padding or unused."""
     rng = np.random.default_rng(0)
-    plan = plan_epoch(examples(rng.uniform(1, 9, 500)), config(60), 1, plenty)
+    plan = plan_epoch(examples(rng.uniform(1, 9, 500)), config(60), 1)
     padded = [len(batch) * max(item.seconds for item in batch) for batch in plan]
     audio = [sum(item.seconds for item in batch) for batch in plan]
     assert sum(audio) / sum(padded) > 0.85
@@ -97,26 +94,26 @@ def test_batches_are_full():
 def test_depends_on_seed_and_epoch_and_on_nothing_else():
     rng = np.random.default_rng(0)
     given = examples(rng.uniform(1, 5, 80))
-    plan = plan_epoch(given, config(), 1, plenty)
+    plan = plan_epoch(given, config(), 1)
     np.random.seed(1)  # noqa: NPY002 - the state that must not matter
     torch.manual_seed(1)
-    assert plan_epoch(given, config(), 1, plenty) == plan
-    assert plan_epoch(given, config(), 2, plenty) != plan
-    assert plan_epoch(given, config(seed=1), 1, plenty) != plan
+    assert plan_epoch(given, config(), 1) == plan
+    assert plan_epoch(given, config(), 2) != plan
+    assert plan_epoch(given, config(seed=1), 1) != plan
 
     def speeds(plan):
         return {i.example.utterance.id: i.speed for batch in plan for i in batch}
 
-    assert speeds(plan_epoch(given, config(), 2, plenty)) != speeds(plan)
+    assert speeds(plan_epoch(given, config(), 2)) != speeds(plan)
     # An utterance is played at its speed whatever else is trained on.
-    fewer = speeds(plan_epoch(given[::-2], config(), 1, plenty))
+    fewer = speeds(plan_epoch(given[::-2], config(), 1))
     assert fewer.items() <= speeds(plan).items()
 
 
 def test_mates_and_order_change_from_epoch_to_epoch():
     rng = np.random.default_rng(0)
     given, still = examples(rng.uniform(1, 5, 300)), config(speeds=[1.0])
-    first, second = (plan_epoch(given, still, epoch, plenty) for epoch in (1, 2))
+    first, second = (plan_epoch(given, still, epoch) for epoch in (1, 2))
     one, other = ({frozenset(batch) for batch in names(p)} for p in (first, second))
     # No two utterances always share a step.
     assert len(one & other) < len(one) / 4
@@ -127,15 +124,18 @@ def test_mates_and_order_change_from_epoch_to_epoch():
 
 
 def test_a_speed_that_leaves_too_few_frames_is_not_used():
-    def frames(seconds):
-        return int(seconds * 10 + 1e-9)
-
-    tight = examples([1.0] * 40, targets=tuple(range(1, 11)))
-    plan = plan_epoch(tight, config(), 1, frames)
+    # Five output frames a second, and one for its start.
+    coarse = replace(
+        config(),
+        features=FeatureConfig(frame_shift=0.1),
+        model=ModelConfig(subsampling=2),
+    )
+    tight = examples([1.0] * 40, targets=tuple(range(1, 7)))
+    plan = plan_epoch(tight, coarse, 1)
     speeds = {item.speed for batch in plan for item in batch}
     assert speeds == {0.9, 1.0}
-    roomy = examples([1.0] * 40, targets=tuple(range(1, 10)))
-    plan = plan_epoch(roomy, config(), 1, frames)
+    roomy = examples([1.0] * 40, targets=tuple(range(1, 6)))
+    plan = plan_epoch(roomy, coarse, 1)
     assert {item.speed for batch in plan for item in batch} == {0.9, 1.0, 1.1}
 
 

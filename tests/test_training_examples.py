@@ -16,25 +16,21 @@ from asr.training.examples import (
     read_labelled,
 )
 
-CONFIG = config_from_dict({"train": {"batch_seconds": 10.0}})
+#: Four output frames for the 1.4 seconds of a pair.
+COARSE = {"train": {"batch_seconds": 10.0}, "features": {"frame_shift": 0.1}}
+CONFIG = config_from_dict(COARSE)
 TOKENS = Tokens((BLANK, " ", "a", "b"))
 
 
-def pair(name, text, duration=2.0):
+def pair(name, text, duration=1.4):
     audio = Path(f"{name}.wav")
     return Utterance(id=name, audio=audio, duration=duration, text=text), text
-
-
-def frames(seconds):
-    return int(seconds * 2 + 1e-9)
 
 
 def check(examples, *, skip_bad=False, config=CONFIG):
     notes = []
     try:
-        kept = check_examples(
-            examples, config, frames, skip_bad=skip_bad, notify=notes.append
-        )
+        kept = check_examples(examples, config, skip_bad=skip_bad, notify=notes.append)
     except TrainingError as error:
         return str(error), notes
     return [example.utterance.id for example in kept], notes
@@ -57,7 +53,7 @@ def test_tokens_and_blanks_between_equal_ones_have_to_fit_the_frames():
     assert check(fits) == (["u1", "u2"], [])
     message, notes = check([*fits, *made(pair("u3", "aaab"))])
     assert message.startswith("u3: 6 output frames are needed for its text")
-    assert "2.00 s give 4" in message
+    assert "1.40 s give 4" in message
     assert "model.subsampling = 4" in message
     assert message.endswith("--skip-bad leaves such out")
     assert notes == []
@@ -74,9 +70,7 @@ def test_too_long_for_a_batch_at_the_slowest_speed():
 
 def test_fast_speeds_alone_do_not_make_room():
     """An utterance whose text needs the time is played at normal speed after all."""
-    config = config_from_dict(
-        {"train": {"batch_seconds": 10.0}, "augment": {"speeds": [1.1]}}
-    )
+    config = config_from_dict({**COARSE, "augment": {"speeds": [1.1]}})
     message, _ = check(made(pair("u1", "a", 10.5)), config=config)
     assert message.startswith("u1: lasts 10.5 s")
 

@@ -37,11 +37,6 @@ class AcousticModel(nn.Module):
         """Return output frames for numbers of samples, both (B,) integers."""
         return self.network.output_lengths(self.features.lengths(sample_lengths))
 
-    def output_frames(self, seconds: float) -> int:
-        """Return output frames for seconds of audio."""
-        samples = int(seconds * self.config.features.sample_rate)
-        return int(self.output_lengths(torch.tensor([samples]))[0])
-
     def forward(self, samples: Tensor, sample_lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return log-probabilities (B, T', V), and their lengths (B,).
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from asr.config import ModelConfig
 from asr.features import length_mask
+from asr.lengths import subsampled
 from asr.model.recurrent import RecurrentStack
 
 
@@ -21,6 +22,7 @@ class Subsampling(nn.Module):
 
     def __init__(self, num_features: int, channels: int, factor: int) -> None:
         super().__init__()
+        self.factor = factor
         self.convolutions = nn.ModuleList()
         inputs = 1
         while factor > 1:
@@ -36,9 +38,7 @@ class Subsampling(nn.Module):
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
         """Return the frames left of numbers of frames, both (B,) integers."""
-        for _ in self.convolutions:
-            lengths = (lengths + 1) // 2
-        return lengths
+        return subsampled(lengths, self.factor)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Return subsampled frames, (B, T, F) -> (B, T', output_size)."""
@@ -48,7 +48,7 @@ class Subsampling(nn.Module):
         for convolution in self.convolutions:
             images = images * length_mask(lengths, images.shape[2])[:, None]
             images = torch.relu(convolution(images))
-            lengths = (lengths + 1) // 2
+            lengths = subsampled(lengths, 2)
         return images.transpose(1, 2).flatten(2)  # (B, C, T', F') -> (B, T', C F')
 
 

@@ -4,7 +4,7 @@ Shape letters: B utterances, N samples, L target tokens.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from asr.audio import Samples, read_audio
 from asr.augment import change_speed, draw_speed, generator
 from asr.config import Config
 from asr.features import cut_batches, pad_samples
+from asr.lengths import output_frames
 from asr.training.examples import Example
 
 #: Batches read ahead of the one in use.
@@ -61,7 +62,6 @@ def plan_epoch(
     examples: Sequence[Example],
     config: Config,
     epoch: int,
-    output_frames: Callable[[float], int],
 ) -> list[list[Planned]]:
     """Return the epoch's batches: speeds drawn, lengths bucketed, order shuffled.
 
@@ -72,7 +72,7 @@ def plan_epoch(
     for example in examples:
         draws = generator(config.seed, epoch, example.utterance.id, "speed")
         speed = draw_speed(config.augment, draws)
-        if output_frames(example.duration / speed) < example.frames_needed:
+        if output_frames(example.duration / speed, config) < example.frames_needed:
             speed = min(speed, 1.0)
         planned.append(Planned(example, speed, example.duration / speed))
     draws = generator(config.seed, epoch, "order")

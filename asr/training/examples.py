@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from asr.config import Config
 from asr.errors import TokenError, TrainingError
+from asr.lengths import frames_needed, output_frames
 from asr.manifest import Utterance, read_manifest
 from asr.text import normalise
 from asr.tokens import Tokens
@@ -39,9 +40,8 @@ class Example:
 
     @property
     def frames_needed(self) -> int:
-        """Output frames CTC needs: one a token, one between equal neighbours."""
-        pairs = zip(self.targets, self.targets[1:], strict=False)
-        return len(self.targets) + sum(a == b for a, b in pairs)
+        """Output frames CTC needs for its targets."""
+        return frames_needed(self.targets)
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,6 @@ def make_dev_examples(
 def check_examples(
     examples: Sequence[Example],
     config: Config,
-    output_frames: Callable[[float], int],
     *,
     skip_bad: bool,
     notify: Notify,
@@ -138,7 +137,6 @@ def check_examples(
     Args:
         examples: The training set.
         config: For ``train.batch_seconds``.
-        output_frames: Output frames for a duration in seconds.
         skip_bad: Leave out the others, each named through ``notify``.
         notify: Takes one line a problem.
 
@@ -147,7 +145,7 @@ def check_examples(
     """
 
     def problem(example: Example) -> str | None:
-        found = _problem(example, config, output_frames(example.duration))
+        found = _problem(example, config, output_frames(example.duration, config))
         return found and f"{example.utterance.id}: {found}"
 
     return _sift(examples, problem, skip_bad=skip_bad, notify=notify)

@@ -67,7 +67,6 @@ def train(
     examples = check_examples(
         make_examples(texts, tokens, data / "train.jsonl"),
         config,
-        model.output_frames,
         skip_bad=skip_bad,
         notify=monitor.note,
     )

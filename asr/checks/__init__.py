@@ -1,0 +1,1 @@
+"""The data doctor: every problem of recordings and texts, found and named."""

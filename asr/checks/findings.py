@@ -1,0 +1,143 @@
+"""What a check looks at, and what it says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from asr.checks.codes import CODES, Severity
+from asr.checks.facts import Recording, Signal
+from asr.config import Config
+from asr.manifest import Utterance
+from asr.tokens import Tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One problem of one utterance, or of a split or corpus as a whole.
+
+    Attributes:
+        code: A key of ``CODES``.
+        severity: How bad it is here.
+        message: The measured value, in words; one line.
+        split: Where the utterance is; "" if the finding is about no split.
+        id: The utterance; None for a split or corpus as a whole.
+        audio: Its recording, as a path.
+        value: The measured value, for programs: a number, a string or a list.
+        mended: For a finding that ``--fix`` mends: fields of the utterance, mended.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    split: str = ""
+    id: str | None = None
+    audio: str | None = None
+    value: Any = None
+    mended: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """An utterance with all that is known about it.
+
+    Attributes:
+        split: train, dev, test or another name.
+        utterance: As the manifest or source has it.
+        recording: What was found in its file.
+        signal: What was measured of its stretch; None if that cannot be decoded.
+        text: Its text as training normalises it; "" where there is none.
+    """
+
+    split: str
+    utterance: Utterance
+    recording: Recording
+    signal: Signal | None
+    text: str
+
+    @property
+    def seconds(self) -> float:
+        """Length: the manifest's, or what was measured where it has none."""
+        if self.utterance.duration is not None:
+            return self.utterance.duration
+        return self.signal.seconds if self.signal else 0.0
+
+    def finding(
+        self,
+        code: str,
+        message: str,
+        *,
+        value: Any = None,
+        severity: Severity | None = None,
+        mended: Mapping[str, Any] | None = None,
+    ) -> Finding:
+        """Return a finding about this utterance."""
+        return Finding(
+            code=code,
+            severity=severity or CODES[code].severity,
+            message=message,
+            split=self.split,
+            id=self.utterance.id,
+            audio=str(self.utterance.audio),
+            value=value,
+            mended=mended or {},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is examined: all utterances of all splits, and what they are meant for.
+
+    Attributes:
+        items: The utterances, split by split.
+        config: What will be trained with.
+        tokens: What the texts must be written with: a model's, or those that training
+            would build; None where there is nothing to build them from.
+        fixed_tokens: Whether the tokens are given, by a model or ``tokens.characters``,
+            and not made from the training texts themselves.
+    """
+
+    items: list[Item]
+    config: Config
+    tokens: Tokens | None
+    fixed_tokens: bool
+
+    @cached_property
+    def splits(self) -> dict[str, list[Item]]:
+        """The items of each split, in order."""
+        splits: dict[str, list[Item]] = {}
+        for item in self.items:
+            splits.setdefault(item.split, []).append(item)
+        return splits
+
+    @property
+    def train(self) -> list[Item]:
+        """The items that are trained on: split train, or all if there is no split."""
+        return self.splits.get("train") or ([] if len(self.splits) > 1 else self.items)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examination:
+    """The outcome: what was looked at, what was found, and sums a report shows.
+
+    Attributes:
+        subject: What was examined.
+        findings: All of them: errors first, then in the order of ``CODES``.
+        infeasible: For each subsampling, how many training utterances' texts do not fit
+            their frames.
+        largest_subsampling: The largest at which all fit; None if none is.
+        longest: The longest training utterances, longest first.
+        batch_seconds: What ``train.batch_seconds`` has to be for them, at the slowest
+            speed of ``augment.speeds``.
+    """
+
+    subject: Subject
+    findings: list[Finding]
+    infeasible: dict[int, int]
+    largest_subsampling: int | None
+    longest: list[Item]
+    batch_seconds: float
+
+    def count(self, severity: Severity) -> int:
+        """Return how many findings are of a severity."""
+        return sum(finding.severity == severity for finding in self.findings)
