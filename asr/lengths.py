@@ -33,11 +33,19 @@ def subsampled(frames: Count, factor: int) -> Count:
     return frames
 
 
-def output_frames(seconds: float, config: Config) -> int:
-    """Return the network's output frames for seconds of audio."""
+def output_frames(
+    seconds: float, config: Config, subsampling: int | None = None
+) -> int:
+    """Return the network's output frames for seconds of audio.
+
+    Args:
+        seconds: How much.
+        config: For features and subsampling.
+        subsampling: Another one than the config's.
+    """
     samples = round(seconds * config.features.sample_rate)
     frames = feature_frames(samples, hop_samples(config.features))
-    return subsampled(frames, config.model.subsampling)
+    return subsampled(frames, subsampling or config.model.subsampling)
 
 
 def frames_needed(targets: Sequence[int]) -> int:

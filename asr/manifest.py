@@ -7,15 +7,23 @@ the manifest's own folder, so that the folder can be moved.
 
 import json
 import os
+import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from asr.errors import ManifestError
 from asr.files import write_text
+
+#: Common Voice's validated.tsv is everything that was checked, no validation set.
+_SPLITS = {
+    "train": re.compile(r"train", re.IGNORECASE),
+    "dev": re.compile(r"dev|val(?!idated)|dt", re.IGNORECASE),
+    "test": re.compile(r"test|eval", re.IGNORECASE),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +58,40 @@ def read_manifest(path: Path) -> list[Utterance]:
         ManifestError: If the file is missing, a line is not a JSON object with
             ``audio_filepath``, a value has the wrong type, or an id occurs twice.
     """
-    rows = read_json_lines(path)
-    entries = [_parse(row, f"{path}:{line}", path.parent) for line, row in rows]
-    entries = with_ids(entries)
+    found, problems = survey_manifest(path)
+    if problems:
+        raise ManifestError(problems[0])
     seen: dict[str, int] = {}
-    for (line, _), entry in zip(rows, entries, strict=True):
+    for line, entry in found:
         if entry.id in seen:
             raise ManifestError(
                 f"{path}:{line}: id {entry.id!r} stands in line {seen[entry.id]} too; "
                 "give every utterance an id of its own"
             )
         seen[entry.id] = line
-    return entries
+    return [entry for _, entry in found]
+
+
+def survey_manifest(path: Path) -> tuple[list[tuple[int, Utterance]], list[str]]:
+    """Return all a manifest holds: utterances by line, and what is wrong with others.
+
+    Nothing stops at the first problem, and an id may occur twice.
+
+    Raises:
+        ManifestError: If the file is missing or cannot be read as text.
+    """
+    entries, problems = [], []
+    for number, row in _rows(path):
+        try:
+            if isinstance(row, ManifestError):
+                raise row
+            entries.append((number, _parse(row, f"{path}:{number}", path.parent)))
+        except ManifestError as error:
+            problems.append(str(error))
+    named = with_ids([entry for _, entry in entries])
+    return [
+        (number, entry) for (number, _), entry in zip(entries, named, strict=True)
+    ], problems
 
 
 def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
@@ -94,6 +124,16 @@ def read_json_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
     Raises:
         ManifestError: If the file cannot be read or a line is not a JSON object.
     """
+    rows = []
+    for number, row in _rows(path):
+        if isinstance(row, ManifestError):
+            raise row
+        rows.append((number, row))
+    return rows
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | ManifestError]]:
+    """Yield (line number, object, or what is wrong) of each line that is not blank."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -104,7 +144,6 @@ def read_json_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
         raise ManifestError(f"{path}: is not UTF-8 text ({error.reason})") from None
     except OSError as error:
         raise ManifestError(f"{path}: cannot be read: {error.strerror}") from None
-    rows = []
     # Not splitlines(): U+2028 and its like may stand inside a JSON string.
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -115,11 +154,24 @@ def read_json_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
             if "\\ud" in line.lower():
                 json.dumps(row, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
-            raise ManifestError(f"{path}:{number}: is not JSON: {error}") from None
-        if not isinstance(row, dict):
-            raise ManifestError(f"{path}:{number}: is not a JSON object")
-        rows.append((number, row))
-    return rows
+            yield number, ManifestError(f"{path}:{number}: is not JSON: {error}")
+            continue
+        if isinstance(row, dict):
+            yield number, row
+        else:
+            yield number, ManifestError(f"{path}:{number}: is not a JSON object")
+
+
+def split_of(name: str) -> str | None:
+    """Return the split that the name of a subset or file stands for; None if for none.
+
+    >>> [split_of(name) for name in ("train-clean-5", "valid", "other")]
+    ['train', 'dev', None]
+    """
+    for split, prefix in _SPLITS.items():
+        if prefix.match(name):
+            return split
+    return None
 
 
 def parse_id(value: object, where: str) -> str:

@@ -10,10 +10,9 @@ from asr.corpora.splits import (
     choose_subsets,
     is_split_folder,
     parse_splits,
-    split_of,
 )
 from asr.errors import CorpusError
-from asr.manifest import Utterance
+from asr.manifest import Utterance, split_of
 
 BOTH = {"test": 0.1, "dev": 0.1}
 

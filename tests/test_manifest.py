@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.errors import FileError, ManifestError
-from asr.manifest import Utterance, ids_from_paths, read_manifest, write_manifest
+from asr.manifest import (
+    Utterance,
+    ids_from_paths,
+    read_manifest,
+    survey_manifest,
+    write_manifest,
+)
 
 TEXT = st.text(st.characters(codec="utf-8"))
 WORD = TEXT.map(lambda text: "".join(text.split())).filter(bool)
@@ -191,3 +197,22 @@ def test_a_manifest_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(FileError, match="cannot be written"):
         write_manifest(tmp_path / "file" / "m.jsonl", [])
+
+
+def test_a_survey_finds_every_problem_and_every_utterance(tmp_path):
+    path = manifest(
+        tmp_path,
+        '{"audio_filepath": "a.wav", "id": "a"}',
+        "no json",
+        '["a list"]',
+        '{"text": "no audio"}',
+        '{"audio_filepath": "b.wav", "id": "a", "duration": -1}',
+        '{"audio_filepath": "c.wav", "id": "a"}',
+    )
+    found, problems = survey_manifest(path)
+    assert [(line, u.id, u.audio.name) for line, u in found] == [
+        (1, "a", "a.wav"),
+        (6, "a", "c.wav"),
+    ]
+    lines = [problem.removeprefix(f"{path}:").partition(":")[0] for problem in problems]
+    assert lines == ["2", "3", "4", "5"]

@@ -25,6 +25,7 @@ class Finding:
         audio: Its recording, as a path.
         value: The measured value, for programs: a number, a string or a list.
         mended: For a finding that ``--fix`` mends: fields of the utterance, mended.
+        index: The utterance's place in the subject; None as for ``id``.
     """
 
     code: str
@@ -35,6 +36,7 @@ class Finding:
     audio: str | None = None
     value: Any = None
     mended: Mapping[str, Any] = field(default_factory=dict)
+    index: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,7 @@ class Item:
         recording: What was found in its file.
         signal: What was measured of its stretch; None if that cannot be decoded.
         text: Its text as training normalises it; "" where there is none.
+        index: Its place in the subject.
     """
 
     split: str
@@ -54,6 +57,7 @@ class Item:
     recording: Recording
     signal: Signal | None
     text: str
+    index: int = 0
 
     @property
     def seconds(self) -> float:
@@ -81,6 +85,7 @@ class Item:
             audio=str(self.utterance.audio),
             value=value,
             mended=mended or {},
+            index=self.index,
         )
 
 

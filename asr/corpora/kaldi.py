@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from asr.corpora.corpus import Corpus, read_lines, subfolders
-from asr.corpora.splits import split_of
 from asr.errors import CorpusError
-from asr.manifest import Utterance
+from asr.manifest import Utterance, split_of
 
 _RECORDINGS = "wav.scp"
 

@@ -6,9 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from asr.corpora.corpus import Corpus, fill_ids
-from asr.corpora.splits import split_of
 from asr.errors import CorpusError
-from asr.manifest import read_json_lines, read_manifest
+from asr.manifest import read_json_lines, read_manifest, split_of
 
 _SUFFIXES = (".jsonl", ".json")
 

@@ -8,17 +8,11 @@ from typing import Literal
 
 from asr.config import TextConfig
 from asr.errors import CorpusError, some
-from asr.manifest import Utterance
+from asr.manifest import Utterance, split_of
 from asr.text import normalise
 
 Origin = Literal["official", "by speaker", "by utterance"]
 
-#: Common Voice's validated.tsv is everything that was checked, no validation set.
-_PREFIXES = {
-    "train": re.compile(r"train", re.IGNORECASE),
-    "dev": re.compile(r"dev|val(?!idated)|dt", re.IGNORECASE),
-    "test": re.compile(r"test|eval", re.IGNORECASE),
-}
 _FOLDER = re.compile(
     r"(train(ing)?|dev|valid(ation)?|val|test|eval)([-_.\d].*)?", re.IGNORECASE
 )
@@ -38,22 +32,10 @@ class Carving:
     """Why it was not divided by speaker, or not divided; "" if it was."""
 
 
-def split_of(subset: str) -> str | None:
-    """Return the split a subset's name stands for; None if for none.
-
-    >>> [split_of(name) for name in ("train-clean-5", "valid", "other")]
-    ['train', 'dev', None]
-    """
-    for split, prefix in _PREFIXES.items():
-        if prefix.match(subset):
-            return split
-    return None
-
-
 def is_split_folder(name: str) -> bool:
     """Return whether a folder's name is that of a split: ``dev-1``, but not ``devon``.
 
-    Stricter than :func:`split_of`, as any folder may be named for its speaker.
+    Stricter than :func:`asr.manifest.split_of`: any folder may be named for a speaker.
     """
     return _FOLDER.fullmatch(name) is not None
 
@@ -112,7 +94,8 @@ def choose_subsets(
             f"no subset is named for a split: {there}; "
             "say which is which with --split train=SUBSET"
         )
-    return {split: chosen[split] for split in _PREFIXES if split in chosen}
+    order = ("train", "dev", "test")
+    return {split: chosen[split] for split in order if split in chosen}
 
 
 def carve(

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from asr.corpora.corpus import Corpus, fill_ids, read_text, subfolders
-from asr.corpora.splits import split_of
 from asr.errors import CorpusError, some
-from asr.manifest import Utterance
+from asr.manifest import Utterance, split_of
 
 #: The names a column goes by, the preferred one first; compared in lower case, with
 #: spaces and hyphens as underscores.

@@ -1,0 +1,108 @@
+"""Checks of what was recorded."""
+
+import math
+from collections.abc import Iterator
+
+from asr.checks.facts import Signal
+from asr.checks.findings import Finding, Item, Subject
+
+#: dBFS. The loudest 25 ms of speech at arm's length lie above -30; a muted input's
+#: noise lies below the first, a far microphone's whisper between the two.
+SILENT, QUIET = -65.0, -45.0
+#: Share of samples in flat tops.
+CLIPPED = 0.001
+#: Of full scale, and of the signal's own level in dB: an offset that matters.
+DC, DC_BELOW_LEVEL = 0.01, 20.0
+#: dBFS, and dB below the loudest: a channel without a signal.
+DEAD, DEAD_BELOW = -65.0, 30.0
+#: Share of the model's band (half its sample rate) that a recording should fill.
+BAND = 0.62
+
+
+def silence(subject: Subject) -> Iterator[Finding]:
+    """Yield utterances in which nothing, or hardly anything, can be heard."""
+    for item in subject.items:
+        if item.signal is None or item.signal.nonfinite:
+            continue
+        level = item.signal.speech
+        if level < SILENT:
+            loudest = "digital silence" if level <= -199 else f"{level:.0f} dBFS"
+            yield item.finding("signal-silent", f"loudest part {loudest}", value=level)
+        elif level < QUIET:
+            message = f"loudest part {level:.0f} dBFS"
+            yield item.finding("signal-quiet", message, value=level)
+
+
+def not_finite(subject: Subject) -> Iterator[Finding]:
+    """Yield utterances with NaN or infinite samples."""
+    for item in subject.items:
+        count = item.signal.nonfinite if item.signal else 0
+        if count:
+            message = (
+                f"{count} of its samples {'are' if count > 1 else 'is'} not finite"
+            )
+            yield item.finding("signal-nonfinite", message, value=count)
+
+
+def clipping(subject: Subject) -> Iterator[Finding]:
+    """Yield utterances whose loudest moments are flat."""
+    for item, signal in _audible(subject):
+        if signal.clipped > CLIPPED:
+            message = f"{signal.clipped:.2%} of its samples, at {signal.peak:.1f} dBFS"
+            yield item.finding("signal-clipped", message, value=signal.clipped)
+
+
+def dc_offset(subject: Subject) -> Iterator[Finding]:
+    """Yield utterances whose samples do not average zero."""
+    for item, signal in _audible(subject):
+        if abs(signal.dc) > DC and _decibels(signal.dc) > signal.level - DC_BELOW_LEVEL:
+            message = f"mean {signal.dc:+.1%} of full scale"
+            yield item.finding("signal-dc", message, value=signal.dc)
+
+
+def dead_channel(subject: Subject) -> Iterator[Finding]:
+    """Yield utterances of several channels, one of which has no signal."""
+    for item, signal in _audible(subject):
+        loudest = max(signal.channels)
+        dead = [
+            n
+            for n, level in enumerate(signal.channels, start=1)
+            if level < DEAD and level < loudest - DEAD_BELOW
+        ]
+        if dead:
+            names = ", ".join(map(str, dead))
+            message = f"channel {names} of {len(signal.channels)} is silent"
+            yield item.finding("signal-channel", message, value=dead)
+
+
+def low_rate(subject: Subject) -> Iterator[Finding]:
+    """Yield utterances recorded at a lower rate than the model's."""
+    wanted = subject.config.features.sample_rate
+    for item in subject.items:
+        rate = item.recording.sample_rate
+        if 0 < rate < wanted:
+            message = f"{rate} Hz, the model has {wanted}"
+            yield item.finding("signal-rate", message, value=rate)
+
+
+def narrow_band(subject: Subject) -> Iterator[Finding]:
+    """Yield utterances whose spectrum ends far below what their rate could hold."""
+    wanted = subject.config.features.sample_rate
+    for item, signal in _audible(subject):
+        high_enough = item.recording.sample_rate >= wanted
+        if high_enough and signal.bandwidth < BAND * wanted / 2:
+            message = (
+                f"nothing above {signal.bandwidth:.0f} Hz at a rate of "
+                f"{item.recording.sample_rate} Hz"
+            )
+            yield item.finding("signal-bandwidth", message, value=signal.bandwidth)
+
+
+def _audible(subject: Subject) -> Iterator[tuple[Item, Signal]]:
+    for item in subject.items:
+        if item.signal is not None and item.signal.speech >= SILENT:
+            yield item, item.signal
+
+
+def _decibels(value: float) -> float:
+    return 20 * math.log10(abs(value))
