@@ -1,0 +1,103 @@
+"""Numbers, texts and characters as a page shows them."""
+
+import unicodedata
+
+from markupsafe import Markup, escape
+
+#: Joiners that shape the letters of Arabic and Indic scripts: left as they are there.
+_JOINERS = "\u200c\u200d"
+
+
+def number(value: float) -> str:
+    """Return a whole number with its thousands apart.
+
+    >>> number(12345)
+    '12,345'
+    """
+    return f"{value:,.0f}"
+
+
+def decimal(value: float) -> str:
+    """Return a number with as many places as its size deserves.
+
+    >>> [decimal(value) for value in (0.31, 2.0, 14.26, 1234.5)]
+    ['0.31', '2', '14.3', '1,234']
+    """
+    if value == round(value, 9) and value == int(value):
+        return number(value)
+    places = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{places}f}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it.
+
+    >>> [duration(seconds) for seconds in (42, 754, 36900)]
+    ['42.0 s', '12.6 min', '10.2 h']
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:,.1f} h"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    >>> plural(1, "error"), plural(2000, "utterance")
+    ('1 error', '2,000 utterances')
+    """
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def visible(text: str, most: int = 300) -> Markup:
+    r"""Return text as HTML in which what cannot be seen is written as its code point.
+
+    So are marks that turn the direction of what follows. Beyond ``most`` characters
+    it says how long the text is instead.
+
+    >>> visible("a\u200bb <i>")
+    Markup('a<span class="cp">U+200B</span>b &lt;i&gt;')
+    """
+    parts: list[str] = []
+    before = ""
+    for character in text[:most]:
+        joins = character in _JOINERS and before > "\u0590"
+        if joins or not _hidden(character):
+            parts.append(str(escape(character)))
+        else:
+            parts.append(f'<span class="cp">U+{ord(character):04X}</span>')
+        before = character
+    if len(text) > most:
+        rest = f"… {number(len(text))} characters in all"
+        parts.append(f' <span class="cut">{rest}</span>')
+    return Markup("".join(parts))
+
+
+def glyph(character: str) -> str:
+    r"""Return something to see for a character.
+
+    >>> glyph(" "), glyph("a"), glyph("\u200b")
+    ('␣', 'a', '·')
+    """
+    if character == " ":
+        return "␣"
+    if _hidden(character):
+        return "·"
+    return f"\u25cc{character}" if unicodedata.combining(character) else character
+
+
+def name(character: str) -> str:
+    r"""Return Unicode's name of a character, or its category where it has none.
+
+    >>> name("é"), name("\t")
+    ('LATIN SMALL LETTER E WITH ACUTE', 'CONTROL CHARACTER')
+    """
+    kinds = {"Cc": "CONTROL CHARACTER", "Co": "PRIVATE USE", "Cn": "NOT ASSIGNED"}
+    unnamed = kinds.get(unicodedata.category(character), "NO NAME")
+    return unicodedata.name(character, unnamed)
+
+
+def _hidden(character: str) -> bool:
+    """Whether a character shows nothing of its own, or acts on its neighbours."""
+    category = unicodedata.category(character)
+    return category[0] == "C" or (category[0] == "Z" and character != " ")

@@ -1,0 +1,310 @@
+"""The findings as one HTML page, for people; nothing in it is loaded from elsewhere."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from asr import __version__
+from asr.checks import display
+from asr.checks.charts import Histogram, histogram
+from asr.checks.findings import Examination, Finding, Item
+from asr.checks.pictures import Excerpt, excerpt
+from asr.checks.totals import (
+    Kind,
+    character_counts,
+    key,
+    kinds,
+    severities,
+    slowed_seconds,
+    totals,
+)
+from asr.files import write_text
+
+#: Findings of each kind that are shown with a picture, and of all kinds together.
+_FEATURED, _MOST_FEATURED = 3, 30
+#: Bytes all excerpts may take; WAV, where there is no MP3, takes five times as much.
+_EXCERPT_BYTES = 3_000_000
+#: Further findings of each kind in its table, and bytes all tables may take.
+_LISTED, _TABLE_BYTES = 100, 1_500_000
+#: Characters and utterances shown, at most.
+_MOST_CHARACTERS, _MOST_LONGEST = 400, 10
+#: With more splits than this, histograms do not tell them apart.
+_MOST_ROWS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A finding as it is shown.
+
+    Attributes:
+        finding: What was found.
+        id: Of the utterance; "" for a split or corpus as a whole.
+        file: Name of its recording, where the id does not say it.
+        message: What was measured.
+        text: Of the utterance; None where there is none.
+        excerpt: To hear and see; None where it was not made.
+    """
+
+    finding: Finding
+    id: Markup
+    file: Markup
+    message: Markup
+    text: Markup | None
+    excerpt: Excerpt | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes on the page, about."""
+        shown = (self.id, self.file, self.message, self.text or "")
+        return 200 + sum(len(part.encode()) for part in shown)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A kind of problem as it is shown.
+
+    Attributes:
+        kind: All findings of a code.
+        featured: The first few, with pictures where that can be.
+        listed: The next ones.
+        more: How many are not on the page.
+    """
+
+    kind: Kind
+    featured: list[Line]
+    listed: list[Line]
+    more: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Character:
+    """A character of the texts.
+
+    Attributes:
+        glyph: Something to see.
+        code: Its code point.
+        name: Unicode's.
+        counts: How often each split has it, in the order of the splits.
+        missing: Whether training has none.
+    """
+
+    glyph: str
+    code: str
+    name: str
+    counts: list[int]
+    missing: bool
+
+
+def write_page(path: Path, examination: Examination, title: str) -> None:
+    """Write the examination as one self-contained HTML page.
+
+    It stays below about 6 MB however large the corpus is; what is not on it is in
+    ``report.json``.
+
+    Args:
+        path: The page.
+        examination: What was found.
+        title: What was examined, the page's heading.
+
+    Raises:
+        FileError: If the file cannot be written.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=display.number,
+        duration=display.duration,
+        decimal=display.decimal,
+        plural=display.plural,
+        visible=display.visible,
+        csp_hash=_csp_hash,
+    )
+    page = environment.get_template("page.html").render(_context(examination, title))
+    write_text(path, page.encode(errors="replace").decode())
+
+
+def _context(examination: Examination, title: str) -> dict[str, Any]:
+    subject = examination.subject
+    splits = {split: totals(items) for split, items in subject.splits.items()}
+    characters, more_characters = _characters(examination)
+    return {
+        "version": __version__,
+        "title": title,
+        "counts": severities(examination),
+        "headline": _headline(examination),
+        "total": totals(subject.items),
+        "splits": splits,
+        "charts": list(_charts(examination)),
+        "characters": characters,
+        "more_characters": more_characters,
+        "infeasible": sorted(examination.infeasible.items()),
+        "largest": examination.largest_subsampling,
+        "subsampling": subject.config.model.subsampling,
+        "trained": len(subject.train),
+        "longest": [
+            (item, slowed_seconds(item, subject.config))
+            for item in examination.longest[:_MOST_LONGEST]
+        ],
+        "needed": examination.batch_seconds,
+        "batch_seconds": subject.config.train.batch_seconds,
+        "slowest": min(1.0, *subject.config.augment.speeds),
+        "problems": _problems(examination),
+    }
+
+
+def _headline(examination: Examination) -> str:
+    """Return the verdict, in plain words."""
+    errors, warnings, notes = severities(examination).values()
+    if errors:
+        return f"Not ready to train on: {display.plural(errors, 'error')}"
+    if not examination.subject.items:
+        return "There is nothing to examine"
+    if warnings:
+        return f"Fit to train on, with {display.plural(warnings, 'warning')}"
+    if notes:
+        return f"Fit to train on, with {display.plural(notes, 'note')}"
+    return "Clean: no problem was found"
+
+
+def _charts(examination: Examination) -> Iterator[tuple[str, str, Histogram]]:
+    """Yield name, unit and histogram of what can be measured."""
+    splits = examination.subject.splits
+    if len(splits) > _MOST_ROWS:
+        splits = {"all splits": examination.subject.items}
+    measures = {
+        ("Duration", "s"): lambda item: item.seconds or None,
+        ("Level of speech", "dBFS"): lambda item: item.signal and item.signal.speech,
+        ("Speaking rate", "characters a second"): _rate,
+    }
+    for (name, unit), measure in measures.items():
+        values = {
+            split: [v for v in map(measure, items) if v is not None]
+            for split, items in splits.items()
+        }
+        found = histogram(values)
+        if found:
+            yield name, unit, found
+
+
+def _rate(item: Item) -> float | None:
+    """Return the characters a second; None where there is no text or no time."""
+    return len(item.text) / item.seconds if item.text and item.seconds else None
+
+
+def _characters(examination: Examination) -> tuple[list[Character], int]:
+    """Return the inventory, and how many characters are left out of it."""
+    subject = examination.subject
+    splits = character_counts(subject.splits)
+    trained = character_counts({"train": subject.train})["train"]
+    counts = {
+        character: [split.get(character, 0) for split in splits.values()]
+        for character in sorted(set().union(*splits.values()))
+    }
+    order = sorted(counts, key=lambda c: (c in trained, -sum(counts[c])))
+    shown = sorted(order[:_MOST_CHARACTERS])
+    return [
+        Character(
+            glyph=display.glyph(character),
+            code=f"U+{ord(character):04X}",
+            name=display.name(character),
+            counts=counts[character],
+            missing=bool(trained) and character not in trained,
+        )
+        for character in shown
+    ], len(order) - len(shown)
+
+
+def _problems(examination: Examination) -> list[Problem]:
+    """Return the kinds of problems, with as many findings as the page has room for."""
+    items: dict[Any, Item] = {}
+    for item in examination.subject.items:
+        items.setdefault(key(item), item)
+    found = kinds(examination.findings)
+    excerpts = _excerpts([kind.findings for kind in found], items)
+    room = _TABLE_BYTES
+    problems = []
+    for kind in found:
+        lines: list[Line] = []
+        for finding in kind.findings[: _FEATURED + _LISTED]:
+            line = _line(finding, items.get(key(finding)), excerpts.get(id(finding)))
+            room -= line.size
+            if room < 0 and lines:
+                break
+            lines.append(line)
+        problems.append(
+            Problem(
+                kind=kind,
+                featured=lines[:_FEATURED],
+                listed=lines[_FEATURED:],
+                more=len(kind.findings) - len(lines),
+            )
+        )
+    return problems
+
+
+def _line(finding: Finding, item: Item | None, shown: Excerpt | None) -> Line:
+    audio = Path(finding.audio or "")
+    text = item.utterance.text if item else None
+    return Line(
+        finding=finding,
+        id=display.visible(finding.id or "", 120),
+        file=display.visible("" if audio.stem == finding.id else audio.name, 120),
+        message=display.visible(finding.message, 400),
+        text=None if text is None else display.visible(text, 300),
+        excerpt=shown,
+    )
+
+
+def _excerpts(
+    groups: Sequence[Sequence[Finding]], items: dict[Any, Item]
+) -> dict[int, Excerpt]:
+    """Return excerpts of the findings that are featured, by ``id`` of the finding.
+
+    The first of every kind, then the second, so that no kind takes all the room.
+    """
+    wanted = [
+        group[depth]
+        for depth in range(_FEATURED)
+        for group in groups
+        if depth < len(group) and key(group[depth]) in items
+    ][:_MOST_FEATURED]
+    places = [
+        (u.audio, u.offset, u.duration)
+        for u in (items[key(finding)].utterance for finding in wanted)
+    ]
+    distinct = list(dict.fromkeys(places))
+    # Decoding and encoding leave Python's lock to others.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        made = dict(zip(distinct, pool.map(_excerpt, distinct), strict=True))
+    room = _EXCERPT_BYTES
+    excerpts = {}
+    for finding, place in zip(wanted, places, strict=True):
+        found = made[place]
+        if found:
+            room -= len(found.audio) + len(found.picture)
+            if room < 0:
+                break
+            excerpts[id(finding)] = found
+    return excerpts
+
+
+def _excerpt(place: tuple[Path, float, float | None]) -> Excerpt | None:
+    return excerpt(*place)
+
+
+def _csp_hash(content: str) -> str:
+    """Return what a content security policy calls an inline script or style by."""
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
