@@ -18,15 +18,23 @@ def number(value: float) -> str:
 
 
 def decimal(value: float) -> str:
-    """Return a number with as many places as its size deserves.
+    """Return a number with the places its size deserves, and no zeros at its end.
 
     >>> [decimal(value) for value in (0.31, 2.0, 14.26, 1234.5)]
     ['0.31', '2', '14.3', '1,234']
     """
-    if value == round(value, 9) and value == int(value):
-        return number(value)
     places = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return f"{value:,.{places}f}"
+    text = f"{value:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def fixed(value: float) -> str:
+    """Return a number with one place, for columns.
+
+    >>> fixed(7), fixed(1234.56)
+    ('7.0', '1,234.6')
+    """
+    return f"{value:,.1f}"
 
 
 def duration(seconds: float) -> str:

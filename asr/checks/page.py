@@ -49,6 +49,7 @@ class Line:
         file: Name of its recording, where the id does not say it.
         message: What was measured.
         text: Of the utterance; None where there is none.
+        seconds: Its length.
         excerpt: To hear and see; None where it was not made.
     """
 
@@ -57,7 +58,8 @@ class Line:
     file: Markup
     message: Markup
     text: Markup | None
-    excerpt: Excerpt | None = None
+    seconds: float
+    excerpt: Excerpt | None
 
     @property
     def size(self) -> int:
@@ -127,6 +129,7 @@ def write_page(path: Path, examination: Examination, title: str) -> None:
         number=display.number,
         duration=display.duration,
         decimal=display.decimal,
+        fixed=display.fixed,
         plural=display.plural,
         visible=display.visible,
         csp_hash=_csp_hash,
@@ -263,6 +266,7 @@ def _line(finding: Finding, item: Item | None, shown: Excerpt | None) -> Line:
         file=display.visible("" if audio.stem == finding.id else audio.name, 120),
         message=display.visible(finding.message, 400),
         text=None if text is None else display.visible(text, 300),
+        seconds=item.seconds if item else 0.0,
         excerpt=shown,
     )
 
