@@ -100,22 +100,26 @@ def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
     Raises:
         FileError: If the file cannot be written.
     """
-    lines = []
-    for utterance in utterances:
-        row: dict[str, Any] = {
-            "id": utterance.id,
-            "audio_filepath": _relative(utterance.audio, path.parent),
-            "offset": round(utterance.offset, 6),
-        }
-        if utterance.duration is not None:
-            row["duration"] = round(utterance.duration, 6)
-        if utterance.text is not None:
-            row["text"] = utterance.text
-        if utterance.speaker is not None:
-            row["speaker"] = utterance.speaker
-        row.update({k: v for k, v in utterance.extra.items() if k not in row})
-        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    rows = (manifest_row(utterance, path.parent) for utterance in utterances)
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     write_text(path, "".join(lines))
+
+
+def manifest_row(utterance: Utterance, folder: Path) -> dict[str, Any]:
+    """Return the object of an utterance's line in a manifest that lies in a folder."""
+    row: dict[str, Any] = {
+        "id": utterance.id,
+        "audio_filepath": _relative(utterance.audio, folder),
+        "offset": round(utterance.offset, 6),
+    }
+    if utterance.duration is not None:
+        row["duration"] = round(utterance.duration, 6)
+    if utterance.text is not None:
+        row["text"] = utterance.text
+    if utterance.speaker is not None:
+        row["speaker"] = utterance.speaker
+    row.update({k: v for k, v in utterance.extra.items() if k not in row})
+    return row
 
 
 def read_json_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:

@@ -24,8 +24,10 @@ def frames(subject: Subject) -> Iterator[Finding]:
                 f"needs {needed} output frames, its {item.seconds:.2f} s give {there} "
                 f"at subsampling {factor}"
             )
+            least = output_frames(item.seconds, subject.config, min(SUBSAMPLINGS))
             # Outside training nothing is aligned; it can only not be right.
-            severity: Severity = "error" if item.index in training else "warning"
+            fatal = item.index in training and (subject.settled or needed > least)
+            severity: Severity = "error" if fatal else "warning"
             yield item.finding(
                 "ctc-frames", message, value=[needed, there], severity=severity
             )
@@ -66,7 +68,10 @@ def batches(subject: Subject) -> Iterator[Finding]:
                 f"lasts {item.seconds:.1f} s ({seconds:.1f} s at speed {slowest:g}), "
                 f"train.batch_seconds is {longest:g}"
             )
-            yield item.finding("memory-long", message, value=item.seconds)
+            severity: Severity = "error" if subject.settled else "warning"
+            yield item.finding(
+                "memory-long", message, value=item.seconds, severity=severity
+            )
 
 
 def slowest_speed(config: Config) -> float:

@@ -181,6 +181,10 @@ CODES: dict[str, Code] = {
         *("pairing", "warning", "", "text is far too long or short for its audio"),
         "Listen: is it the transcript of this recording?",
     ),
+    "ctc-tokens": Code(
+        *("ctc", "error", "", "tokens cannot be made from the texts"),
+        "Fewer subwords (tokens.size), or characters (tokens.unit = char).",
+    ),
     "ctc-frames": Code(
         *("ctc", "error", "exclude", "text does not fit its audio"),
         "CTC needs a frame a label. Is the text right? Else lower model.subsampling.",

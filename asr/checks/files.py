@@ -18,8 +18,8 @@ def places(subject: Subject) -> Iterator[Finding]:
     """Yield utterances that begin or end where their recording is not."""
     uses = Counter(item.utterance.audio for item in subject.items)
     for item in subject.items:
-        if item.recording.seconds <= 0:
-            continue  # its file has a problem of its own
+        if item.broken:
+            continue
         alone = uses[item.utterance.audio] == 1
         yield from _place(item, item.recording.seconds, alone=alone)
 

@@ -60,6 +60,12 @@ class Item:
     index: int = 0
 
     @property
+    def broken(self) -> bool:
+        """Whether its file cannot be trusted: nothing in it is worth judging then."""
+        problems = self.recording.problems
+        return any(CODES[problem.code].severity == "error" for problem in problems)
+
+    @property
     def seconds(self) -> float:
         """Length: the manifest's, or what was measured where it has none."""
         if self.utterance.duration is not None:
@@ -100,12 +106,15 @@ class Subject:
             would build; None where there is nothing to build them from.
         fixed_tokens: Whether the tokens are given, by a model or ``tokens.characters``,
             and not made from the training texts themselves.
+        settled: Whether ``config`` is what will be trained with. Where it may still
+            change, what another config would allow is a warning and not an error.
     """
 
     items: list[Item]
     config: Config
     tokens: Tokens | None
     fixed_tokens: bool
+    settled: bool = True
 
     @cached_property
     def splits(self) -> dict[str, list[Item]]:
