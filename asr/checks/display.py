@@ -20,12 +20,13 @@ def number(value: float) -> str:
 def decimal(value: float) -> str:
     """Return a number with the places its size deserves, and no zeros at its end.
 
-    >>> [decimal(value) for value in (0.31, 2.0, 14.26, 1234.5)]
-    ['0.31', '2', '14.3', '1,234']
+    >>> [decimal(value) for value in (0.31, 2.0, -14.26, 1234.5)]
+    ['0.31', '2', '−14.3', '1,234']
     """
     places = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     text = f"{value:,.{places}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", "−")
 
 
 def fixed(value: float) -> str:

@@ -19,7 +19,6 @@ from asr.checks.pictures import Excerpt, excerpt
 from asr.checks.totals import (
     Kind,
     character_counts,
-    key,
     kinds,
     severities,
     slowed_seconds,
@@ -231,9 +230,7 @@ def _characters(examination: Examination) -> tuple[list[Character], int]:
 
 def _problems(examination: Examination) -> list[Problem]:
     """Return the kinds of problems, with as many findings as the page has room for."""
-    items: dict[Any, Item] = {}
-    for item in examination.subject.items:
-        items.setdefault(key(item), item)
+    items = examination.subject.items
     found = kinds(examination.findings)
     excerpts = _excerpts([kind.findings for kind in found], items)
     room = _TABLE_BYTES
@@ -241,7 +238,8 @@ def _problems(examination: Examination) -> list[Problem]:
     for kind in found:
         lines: list[Line] = []
         for finding in kind.findings[: _FEATURED + _LISTED]:
-            line = _line(finding, items.get(key(finding)), excerpts.get(id(finding)))
+            item = None if finding.index is None else items[finding.index]
+            line = _line(finding, item, excerpts.get(id(finding)))
             room -= line.size
             if room < 0 and lines:
                 break
@@ -272,7 +270,7 @@ def _line(finding: Finding, item: Item | None, shown: Excerpt | None) -> Line:
 
 
 def _excerpts(
-    groups: Sequence[Sequence[Finding]], items: dict[Any, Item]
+    groups: Sequence[Sequence[Finding]], items: Sequence[Item]
 ) -> dict[int, Excerpt]:
     """Return excerpts of the findings that are featured, by ``id`` of the finding.
 
@@ -282,11 +280,11 @@ def _excerpts(
         group[depth]
         for depth in range(_FEATURED)
         for group in groups
-        if depth < len(group) and key(group[depth]) in items
+        if depth < len(group) and group[depth].index is not None
     ][:_MOST_FEATURED]
     places = [
         (u.audio, u.offset, u.duration)
-        for u in (items[key(finding)].utterance for finding in wanted)
+        for u in (items[finding.index or 0].utterance for finding in wanted)
     ]
     distinct = list(dict.fromkeys(places))
     # Decoding and encoding leave Python's lock to others.

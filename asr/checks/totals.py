@@ -49,7 +49,7 @@ class Kind:
     @property
     def utterances(self) -> int:
         """How many different utterances are concerned."""
-        return len({key(finding) for finding in self.findings if finding.id})
+        return len({finding.index for finding in self.findings} - {None})
 
 
 def totals(items: Iterable[Item]) -> Totals:
@@ -105,10 +105,3 @@ def severities(examination: Examination) -> dict[str, int]:
 def slowed_seconds(item: Item, config: Config) -> float:
     """Return the item's length at the slowest speed that training plays it at."""
     return item.seconds / min(1.0, *config.augment.speeds)
-
-
-def key(found: Finding | Item) -> tuple[str, str | None, str | None]:
-    """Return what a finding and the item it is about have in common."""
-    if isinstance(found, Item):
-        return found.split, found.utterance.id, str(found.utterance.audio)
-    return found.split, found.id, found.audio
