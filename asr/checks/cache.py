@@ -1,0 +1,141 @@
+"""What is kept of recordings between runs: a file of JSON lines, one a recording."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+import asr
+from asr.checks.facts import FileProblem, Recording, Signal, Stretch
+from asr.files import replacing
+
+#: Of the facts; another number where what is measured changes its meaning.
+VERSION = 1
+#: Stretches kept of one file. Manifests that cut it differently each time would let
+#: the cache grow for ever.
+_STRETCHES = 10000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A recording as it was scanned.
+
+    Attributes:
+        recording: What was found.
+        asked: The stretches that were asked for; of some there may be no signal.
+        decoded: Whether it was decoded, or its header read alone.
+    """
+
+    recording: Recording
+    asked: frozenset[Stretch]
+    decoded: bool
+
+    def answers(self, stretches: Iterable[Stretch], *, decode: bool) -> bool:
+        """Return whether all that is asked now was measured then."""
+        return not decode or (self.decoded and self.asked.issuperset(stretches))
+
+    def merged(self, older: "Entry | None") -> "Entry":
+        """Return this entry with what an older one of the same file knows besides."""
+        if older is None or not older.decoded or not _same(older, self.recording):
+            return self
+        asked = self.asked | older.asked
+        if len(asked) > _STRETCHES:
+            return self
+        signals = {**older.recording.signals, **self.recording.signals}
+        return replace(
+            self, recording=replace(self.recording, signals=signals), asked=asked
+        )
+
+
+def read_cache(path: Path) -> dict[str, Entry]:
+    """Return the entries by absolute path; none if there is no cache of this version.
+
+    A cache is made again at the cost of some time, so one that is damaged, or that
+    another version wrote whose measures may mean something else, is as good as none:
+    there is nothing that anyone would have to be told.
+    """
+    entries = {}
+    try:
+        with path.open(encoding="utf-8") as file:
+            if json.loads(file.readline()) != _head():
+                return {}
+            for line in file:
+                key, entry = _entry(json.loads(line))
+                entries[key] = entry
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+    return entries
+
+
+def write_cache(path: Path, entries: Mapping[str, Entry]) -> None:
+    """Write the entries, whole or not at all.
+
+    Raises:
+        FileError: If it cannot be written.
+    """
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(_head()) + "\n")
+        for key, entry in entries.items():
+            file.write(json.dumps(_record(key, entry)) + "\n")
+
+
+def is_current(key: str, entry: Entry) -> bool:
+    """Return whether the file is still there and as it was."""
+    try:
+        status = Path(key).stat()
+    except (OSError, ValueError):
+        return False
+    found = entry.recording
+    return (status.st_size, status.st_mtime_ns) == (found.size, found.modified)
+
+
+def _same(entry: Entry, recording: Recording) -> bool:
+    known = entry.recording
+    return (known.size, known.modified) == (recording.size, recording.modified)
+
+
+def _head() -> dict[str, Any]:
+    # Another libsndfile may read what this one does not.
+    return {
+        "asr": asr.__version__,
+        "scan": VERSION,
+        "libsndfile": soundfile.__libsndfile_version__,
+    }
+
+
+def _record(key: str, entry: Entry) -> dict[str, Any]:
+    found = entry.recording
+    record: dict[str, Any] = {
+        "path": key,
+        "size": found.size,
+        "modified": found.modified,
+        "format": found.format,
+        "sample_rate": found.sample_rate,
+        "channels": found.channels,
+        "seconds": found.seconds,
+        "decoded": entry.decoded,
+    }
+    if found.problems:
+        record["problems"] = [asdict(problem) for problem in found.problems]
+    record["stretches"] = [
+        # vars, not asdict: there may be a million, and nothing in them to copy.
+        [*stretch, vars(signal) if (signal := found.signals.get(stretch)) else None]
+        for stretch in sorted(entry.asked | found.signals.keys(), key=str)
+    ]
+    return record
+
+
+def _entry(record: dict[str, Any]) -> tuple[str, Entry]:
+    key = record.pop("path")
+    decoded = record.pop("decoded")
+    problems = tuple(FileProblem(**p) for p in record.pop("problems", ()))
+    asked, signals = set(), {}
+    for offset, duration, signal in record.pop("stretches"):
+        asked.add((offset, duration))
+        if signal is not None:
+            signals[offset, duration] = Signal(**signal)
+    recording = Recording(path=Path(key), problems=problems, signals=signals, **record)
+    return key, Entry(recording, frozenset(asked), decoded)

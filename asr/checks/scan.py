@@ -1,0 +1,277 @@
+"""Reading one recording: what is wrong with the file, and what its signal is like."""
+
+import stat
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from asr.checks.containers import Container, examine
+from asr.checks.facts import (
+    TOLERANCE,
+    WHOLE,
+    FileProblem,
+    Recording,
+    Signal,
+    Stretch,
+)
+from asr.checks.measures import Meter
+
+#: Samples decoded at a time, of all channels.
+BLOCK = 1 << 16
+#: Rates, Hz, outside of which a header is wrong.
+RATES = (1000, 768000)
+#: Frames that libsndfile says a recording has where its header does not.
+_UNKNOWN = 1 << 62
+
+#: Formats, as libsndfile names them, that a suffix stands for.
+_FORMATS = {
+    ".wav": ("WAV", "WAVEX", "RF64"),
+    ".flac": ("FLAC",),
+    ".ogg": ("OGG",),
+    ".oga": ("OGG",),
+    ".opus": ("OGG",),
+    ".mp3": ("MP3",),
+    ".sph": ("NIST",),
+    ".nist": ("NIST",),
+    ".w64": ("W64",),
+    ".rf64": ("RF64",),
+    ".aif": ("AIFF",),
+    ".aiff": ("AIFF",),
+    ".aifc": ("AIFF",),
+    ".au": ("AU",),
+    ".snd": ("AU",),
+    ".caf": ("CAF",),
+}
+#: What is said of a file that cannot be used at all, and only once.
+_FATAL = ("file-not-audio", "file-header", "file-truncated", "file-damaged")
+
+
+def scan_file(
+    path: Path, stretches: Collection[Stretch], *, decode: bool = True
+) -> Recording:
+    """Return what is wrong with a recording, and the measures of its stretches.
+
+    The file is decoded once, in blocks, however many stretches there are and however
+    they overlap. One that ends within ``TOLERANCE`` of the end is measured to the end;
+    one that begins after the end is left out: see ``find_signal``.
+
+    Args:
+        path: The file; whatever is wrong with it is a problem, and never an exception.
+        stretches: Offsets and durations to measure, seconds.
+        decode: Whether to decode; without it, headers and containers are read, and
+            ``seconds`` is what they say.
+    """
+    try:
+        str(path).encode()
+        status = path.stat()
+    except FileNotFoundError:
+        return _unusable(Recording(path=path), "file-missing", "no such file")
+    except UnicodeEncodeError:
+        message = "its name is not Unicode text; rename it"
+        return _unusable(Recording(path=path), "file-unreadable", message)
+    except (OSError, ValueError) as error:
+        # ValueError: a manifest may hold a path with a NUL in it.
+        message = getattr(error, "strerror", None) or str(error)
+        return _unusable(Recording(path=path), "file-unreadable", message)
+    recording = Recording(path=path, size=status.st_size, modified=status.st_mtime_ns)
+    if not stat.S_ISREG(status.st_mode):
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        return _unusable(recording, "file-unreadable", f"it is {what}")
+    if not status.st_size:
+        return _unusable(recording, "file-empty", "0 bytes")
+    try:
+        container = examine(path)
+    except OSError as error:
+        message = error.strerror or str(error)
+        return _unusable(recording, "file-unreadable", message)
+    return _open(recording, container, stretches, decode)
+
+
+def find_signal(
+    recording: Recording, offset: float, duration: float | None
+) -> Signal | None:
+    """Return the measures of a stretch, None if there are none.
+
+    A stretch from the start that ends within ``TOLERANCE`` of the end, or after it, is
+    the whole recording.
+    """
+    if is_whole((offset, duration), recording.seconds):
+        whole = recording.signals.get(WHOLE)
+        if whole is not None:
+            return whole
+    return recording.signals.get((offset, duration))
+
+
+def is_whole(stretch: Stretch, seconds: float) -> bool:
+    """Return whether a stretch is the whole of a recording of so many seconds."""
+    offset, duration = stretch
+    return not offset and (duration is None or duration >= seconds - TOLERANCE)
+
+
+class _Stream(soundfile.SoundFile):  # type: ignore[misc]
+    """A sound file that is read from its beginning to its end."""
+
+    def seekable(self) -> bool:
+        """Return False, so that soundfile does not seek after each block.
+
+        It would to where the file is anyway, which FLAC without a length cannot.
+        """
+        return False
+
+
+def _open(
+    recording: Recording,
+    container: Container,
+    stretches: Collection[Stretch],
+    decode: bool,
+) -> Recording:
+    known = container.problems
+    try:
+        file = _Stream(recording.path)
+    except (soundfile.LibsndfileError, TypeError, RuntimeError) as error:
+        # TypeError: soundfile wants to be told the rate of a file called .raw.
+        fatal = [problem for problem in known if problem.code in _FATAL]
+        if fatal:
+            return replace(recording, problems=tuple(fatal[:1]))
+        reason = getattr(error, "error_string", None) or str(error)
+        named = f"{container.format}, but: " if container.format else ""
+        message = f"{named}{reason.strip().rstrip('.')}"
+        return _unusable(recording, "file-not-audio", message)
+    with file:
+        rate, frames = file.samplerate, file.frames
+        recording = replace(
+            recording,
+            format=file.format,
+            sample_rate=rate,
+            channels=file.channels,
+            problems=(*_suffix(recording.path, file.format), *known),
+        )
+        if not RATES[0] <= rate <= RATES[1]:
+            problem = FileProblem(
+                code="file-header", message=f"header says {rate} Hz", value=rate
+            )
+            return _settled(recording, problem)
+        if not decode:
+            seconds = frames / rate if frames < _UNKNOWN else 0.0
+            return _settled(replace(recording, seconds=seconds))
+        return _decode(recording, file, stretches)
+
+
+def _decode(
+    recording: Recording, file: soundfile.SoundFile, stretches: Collection[Stretch]
+) -> Recording:
+    rate, promised = file.samplerate, file.frames
+    said = promised / rate if promised < _UNKNOWN else float("inf")
+    wanted = {WHOLE if is_whole(stretch, said) else stretch for stretch in stretches}
+    meters = _Meters(wanted, rate, file.channels)
+    count, problem = 0, None
+    try:
+        for block in _blocks(file):
+            meters.add(block)
+            count += len(block)
+    except (soundfile.LibsndfileError, RuntimeError):
+        problem = _damage(f"decoder stopped at about {count / rate:.2f} s", count, rate)
+    # Of an MP3 the header's length is a guess, and frames were counted; of Ogg it may
+    # be off by what a codec takes to start.
+    slack = {"MP3": float("inf"), "OGG": TOLERANCE * rate}.get(file.format, 0)
+    if problem is None and promised < _UNKNOWN and count < promised - slack:
+        message = f"{said:.2f} s promised, {count / rate:.2f} s could be decoded"
+        problem = _damage(message, count, rate)
+    recording = replace(recording, seconds=count / rate, signals=meters.results())
+    if not count and problem is None:
+        problem = FileProblem(code="file-empty", message="0 samples")
+    return _settled(recording, problem)
+
+
+def _blocks(file: soundfile.SoundFile) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield the samples, (N, C), in an array that the next block overwrites."""
+    frames = max(1, BLOCK // file.channels)
+    buffer = np.empty((frames, file.channels), np.float32)
+    while count := file.buffer_read_into(buffer.data.cast("B"), "float32"):
+        yield buffer[:count]
+
+
+class _Meters:
+    """Measures many stretches in one pass."""
+
+    def __init__(self, stretches: Collection[Stretch], rate: int, channels: int):
+        self._rate, self._channels = rate, channels
+        self._waiting = sorted(
+            ((*self._place(stretch), stretch) for stretch in stretches), reverse=True
+        )
+        self._running: list[tuple[int, float, Stretch, Meter]] = []
+        self._position = 0
+        self._results: dict[Stretch, Signal] = {}
+
+    def add(self, block: npt.NDArray[np.float32]) -> None:
+        """Measure the next samples, shape (N, C)."""
+        begin, end = self._position, self._position + len(block)
+        self._position = end
+        while self._waiting and self._waiting[-1][0] < end:
+            start, stop, stretch = self._waiting.pop()
+            meter = Meter(self._rate, self._channels)
+            self._running.append((start, stop, stretch, meter))
+        left = []
+        for start, stop, stretch, meter in self._running:
+            last = end if stop >= end else int(stop)
+            meter.add(block[max(0, start - begin) : last - begin])
+            if stop <= end:
+                self._finish(stretch, meter)
+            else:
+                left.append((start, stop, stretch, meter))
+        self._running = left
+
+    def results(self) -> dict[Stretch, Signal]:
+        """Return the measures of all stretches that the recording reaches."""
+        for _, _, stretch, meter in self._running:
+            self._finish(stretch, meter)
+        self._running = []
+        return self._results
+
+    def _finish(self, stretch: Stretch, meter: Meter) -> None:
+        signal = meter.result()
+        if signal is not None:
+            self._results[stretch] = signal
+
+    def _place(self, stretch: Stretch) -> tuple[int, float]:
+        """Return the first sample and the one after the last, as ``read_audio`` has."""
+        offset, duration = stretch
+        start = round(offset * self._rate)
+        if duration is None:
+            return start, float("inf")
+        return start, start + max(1, round(duration * self._rate))
+
+
+def _suffix(path: Path, found: str) -> tuple[FileProblem, ...]:
+    formats = _FORMATS.get(path.suffix.lower())
+    if formats is None or found in formats:
+        return ()
+    message = f"named {path.suffix}, but it is {found}"
+    return (FileProblem(code="file-suffix", message=message),)
+
+
+def _damage(message: str, count: int, rate: int) -> FileProblem:
+    seconds = round(count / rate, 3)
+    return FileProblem(code="file-damaged", message=message, value=seconds)
+
+
+def _unusable(recording: Recording, code: str, message: str) -> Recording:
+    return replace(recording, problems=(FileProblem(code=code, message=message),))
+
+
+def _settled(recording: Recording, problem: FileProblem | None = None) -> Recording:
+    """Return the recording with one fatal problem at most, the most telling one.
+
+    What the header says comes before what the decoder met, as its consequence.
+    """
+    problems = list(recording.problems)
+    fatal = [p for p in problems if p.code in _FATAL]
+    if problem is not None:
+        fatal.append(problem)
+    fatal.sort(key=lambda p: p.code != "file-header")
+    kept = [p for p in problems if p.code not in _FATAL]
+    return replace(recording, problems=(*fatal[:1], *kept))
