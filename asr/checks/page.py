@@ -288,7 +288,7 @@ def _excerpts(
     ]
     distinct = list(dict.fromkeys(places))
     # Decoding and encoding leave Python's lock to others.
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with ThreadPoolExecutor(max_workers=4) as pool:
         made = dict(zip(distinct, pool.map(_excerpt, distinct), strict=True))
     room = _EXCERPT_BYTES
     excerpts = {}

@@ -20,8 +20,9 @@ LONGEST = 4.0
 WIDTH, HEIGHT = 320, 80
 #: Rates, Hz, outside which a header is not believed.
 _RATES = (1000, 384000)
-#: Values, over all channels, decoded for an excerpt at most, and at once.
-_MOST_VALUES, _BLOCK_VALUES = 2**23, 2**18
+#: Values, over all channels, decoded for an excerpt at most; and at once, where
+#: something breaks off, since nothing is left of the block in which it does.
+_MOST_VALUES, _BLOCK_VALUES = 2**22, 2**12
 #: Rates MP3 has; higher ones are converted to the last, which is plenty for speech.
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000)
 #: Of 0 to 1. MP3 is heard here, not measured: at 16 kHz about 25 kbit/s.
@@ -120,20 +121,30 @@ def _decode(path: Path, offset: float, seconds: float) -> tuple[Samples, int]:
         rate, channels = file.samplerate, file.channels
         if not _RATES[0] <= rate <= _RATES[1]:
             raise ValueError(f"{rate} Hz")
-        file.seek(round(offset * rate))
-        wanted = min(round(seconds * rate), _MOST_VALUES // channels)
-        blocks: list[Samples] = []
-        while wanted > 0:
-            count = min(wanted, max(1, _BLOCK_VALUES // channels))
-            try:
-                block = file.read(count, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError:
-                break
-            if not len(block):
-                break
-            blocks.append(_mono(block))
-            wanted -= len(block)
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32), rate
+        start = round(offset * rate)
+        count = min(round(seconds * rate), _MOST_VALUES // channels)
+        try:
+            # In one piece where that can be: soundfile seeks after each, and a seek
+            # breaks the sound of an MP3 and makes Opus decode twice.
+            return _read(file, start, count), rate
+        except soundfile.LibsndfileError:
+            pass
+    blocks: list[Samples] = []
+    with soundfile.SoundFile(path) as file:
+        step = max(1, _BLOCK_VALUES // channels)
+        try:
+            for place in range(start, start + count, step):
+                blocks.append(_read(file, place, min(step, start + count - place)))
+        except soundfile.LibsndfileError:
+            pass
+    return np.concatenate([np.zeros(0, np.float32), *blocks]), rate
+
+
+def _read(file: soundfile.SoundFile, start: int, count: int) -> Samples:
+    """Return ``count`` mono samples from ``start``, or what there is of them."""
+    if file.tell() != start:
+        file.seek(start)
+    return _mono(file.read(count, dtype="float32", always_2d=True))
 
 
 def _mono(block: npt.NDArray[np.float32]) -> Samples:
