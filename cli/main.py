@@ -9,6 +9,7 @@ import typer
 from asr import __version__
 from asr.errors import AsrError
 
+from .check import check
 from .prep import prep
 from .score import score
 from .synth import synth
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (prep, train, transcribe, score, synth):
+for command in (prep, check, train, transcribe, score, synth):
     app.command(no_args_is_help=True)(command)
 
 

@@ -4,15 +4,18 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from asr.checks.findings import Finding, Item, Subject
 from asr.checks.signals import SILENT
 from asr.errors import some
 
-#: Characters a second are compared where there are so many utterances to compare.
+Floats = npt.NDArray[np.float64]
+
+#: Times are compared where there are so many utterances to compare.
 _ENOUGH = 30
-#: How far from the corpus's median a rate must be to be suspicious: in robust standard
-#: deviations of its logarithm, and as a factor.
+#: How far off a time must be to be suspicious: in robust standard deviations of its
+#: logarithm, and as a factor.
 _DEVIATIONS, _FACTOR = 6.0, 2.5
 #: The least standard deviation assumed, of the natural logarithm.
 _LEAST_DEVIATION = 0.12
@@ -80,28 +83,49 @@ def _name(item: Item, beside: Item) -> str:
 
 
 def rates(subject: Subject) -> Iterator[Finding]:
-    """Yield utterances with far more or fewer characters a second than the others.
+    """Yield utterances that speak for far more or less time than their text takes.
 
-    Measured over the seconds in which there is speech, as logarithms, against median
-    and median absolute deviation over all utterances.
+    Seconds of speech are compared with what a text of that many characters takes in
+    this corpus: a line through the medians of its shorter and its longer texts (Wald,
+    1940, with medians for means). Their ratio's logarithm is judged by the median
+    absolute deviation of all.
     """
-    known = [(item, rate) for item in subject.items if (rate := _rate(item))]
+    known = [
+        (item, item.signal.speech_seconds)
+        for item in subject.items
+        if item.text and item.signal and item.signal.speech_seconds > 0
+    ]
     if len(known) < _ENOUGH:
         return
-    logarithms = np.log([rate for _, rate in known])
-    median = float(np.median(logarithms))
-    spread = 1.4826 * float(np.median(np.abs(logarithms - median)))
-    usual = math.exp(median)
+    characters = np.array([len(item.text) for item, _ in known], dtype=float)
+    seconds = np.array([speech for _, speech in known])
+    expected = _expected_seconds(characters, seconds)
+    logarithms = np.log(seconds / expected)
+    logarithms -= np.median(logarithms)
+    spread = 1.4826 * float(np.median(np.abs(logarithms)))
     most = max(math.log(_FACTOR), _DEVIATIONS * max(spread, _LEAST_DEVIATION))
-    for (item, rate), logarithm in zip(known, logarithms, strict=True):
-        if abs(logarithm - median) > most:
+    for (item, speech), usual, far in zip(known, expected, logarithms, strict=True):
+        if abs(far) > most:
             message = (
-                f"{rate:.1f} characters a second of speech, {usual:.1f} are usual here"
+                f"{len(item.text)} characters in {speech:.1f} s of speech, "
+                f"usual here are {usual:.1f} s"
             )
-            yield item.finding("pair-rate", message, value=round(rate, 2))
+            value = round(len(item.text) / speech, 2)
+            yield item.finding("pair-rate", message, value=value)
 
 
-def _rate(item: Item) -> float:
-    """Return characters a second of speech; 0 where there is nothing to measure."""
-    seconds = item.signal.speech_seconds if item.signal else 0.0
-    return len(item.text) / seconds if seconds > 0 else 0.0
+def _expected_seconds(characters: Floats, seconds: Floats) -> Floats:
+    """Return the seconds that texts of so many characters usually take, all (N,)."""
+    middle = np.median(characters)
+    short, long = characters <= middle, characters > middle
+    usual = np.median(seconds / characters) * characters
+    if not long.any():
+        return usual
+    x = [np.median(characters[half]) for half in (short, long)]
+    y = [np.median(seconds[half]) for half in (short, long)]
+    slope = (y[1] - y[0]) / (x[1] - x[0])
+    start = y[0] - slope * x[0]
+    # Texts that all take about as long tell nothing of what a character takes.
+    if slope <= 0 or start < 0:
+        return usual
+    return start + slope * characters

@@ -9,8 +9,9 @@ from asr.checks.findings import Finding, Item, Subject
 #: dBFS. The loudest 25 ms of speech at arm's length lie above -30; a muted input's
 #: noise lies below the first, a far microphone's whisper between the two.
 SILENT, QUIET = -65.0, -45.0
-#: Share of samples in flat tops.
-CLIPPED = 0.001
+#: Share of samples in flat tops, and how many: one flat top is no clipping, as coarse
+#: samples (8 bits) have some by chance.
+CLIPPED, CLIPPED_SAMPLES = 0.001, 12
 #: Of full scale, and of the signal's own level in dB: an offset that matters.
 DC, DC_BELOW_LEVEL = 0.01, 20.0
 #: dBFS, and dB below the loudest: a channel without a signal.
@@ -47,7 +48,8 @@ def not_finite(subject: Subject) -> Iterator[Finding]:
 def clipping(subject: Subject) -> Iterator[Finding]:
     """Yield utterances whose loudest moments are flat."""
     for item, signal in _audible(subject):
-        if signal.clipped > CLIPPED:
+        samples = signal.clipped * signal.seconds * item.recording.sample_rate
+        if signal.clipped > CLIPPED and samples >= CLIPPED_SAMPLES:
             message = f"{signal.clipped:.2%} of its samples, at {signal.peak:.1f} dBFS"
             yield item.finding("signal-clipped", message, value=signal.clipped)
 
