@@ -39,7 +39,7 @@ def score(
     from functools import partial
 
     from asr import scoring
-    from asr.hypotheses import read_texts
+    from asr.scoring.inputs import read_inputs
     from asr.text import normalise
 
     form = None
@@ -47,8 +47,13 @@ def score(
         from asr.model.file import read_metadata
 
         form = partial(normalise, config=read_metadata(model).config.text)
+    inputs = read_inputs(ref, [hyp])
+    references, hypotheses = (
+        {name: transcript.text for name, transcript in side.items()}
+        for side in (inputs.references, inputs.systems[0])
+    )
     result = scoring.score_corpus(
-        read_texts(ref), read_texts(hyp), normalise=form, missing=missing
+        references, hypotheses, normalise=form, missing=missing
     )
     for note in scoring.notes(result):
         typer.echo(f"asr: note: {note}", err=True)

@@ -5,8 +5,12 @@ import pytest
 from typer.testing import CliRunner
 
 from asr.errors import AsrError, AudioError, FileError, ManifestError, ModelError
-from asr.hypotheses import read_texts
+from asr.scoring.inputs import read_transcripts
 from cli.main import app
+
+
+def texts(path):
+    return {t.id: t.text for t in read_transcripts(path, "hyp")}
 
 
 @pytest.fixture
@@ -70,7 +74,7 @@ def test_into_a_file_that_score_reads(asr, wav, tmp_path):
     out = tmp_path / "new" / "hyp.jsonl"
     result = asr(wav, "-f", "jsonl", "-o", out)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert read_texts(out) == {"a": "do re", "b": "do mi fa", "c": "do"}
+    assert texts(out) == {"a": "do re", "b": "do mi fa", "c": "do"}
     asr(wav / "a.wav", "-o", out)
     assert out.read_text(encoding="utf-8") == "do re\n"
     assert [path.name for path in out.parent.iterdir()] == ["hyp.jsonl"]
@@ -79,7 +83,7 @@ def test_into_a_file_that_score_reads(asr, wav, tmp_path):
 def test_a_manifest(asr, prepared):
     result = asr(prepared / "train.jsonl")
     lines = [line.split("\t") for line in result.stdout.splitlines()]
-    assert dict(lines) == read_texts(prepared / "train.jsonl")
+    assert dict(lines) == texts(prepared / "train.jsonl")
 
 
 @pytest.mark.parametrize("batch_seconds", [1, 1000])
