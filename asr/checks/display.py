@@ -82,6 +82,19 @@ def visible(text: str, most: int = 300) -> Markup:
     return Markup("".join(parts))
 
 
+def plain(text: str, most: int = 60) -> str:
+    r"""Return text for where no element can be: what cannot be seen as its code point.
+
+    >>> plain("a\u200bb"), plain("abcdef", 3)
+    ('a[U+200B]b', 'abc…')
+    """
+    shown = "".join(
+        f"[U+{ord(character):04X}]" if _hidden(character) else character
+        for character in text[:most]
+    )
+    return shown + ("…" if len(text) > most else "")
+
+
 def glyph(character: str) -> str:
     r"""Return something to see for a character.
 

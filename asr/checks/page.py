@@ -2,9 +2,10 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from markupsafe import Markup
 from asr import __version__
 from asr.checks import display
 from asr.checks.charts import Histogram, histogram
-from asr.checks.findings import Examination, Finding, Item
+from asr.checks.findings import Examination, Finding, Item, Subject
 from asr.checks.pictures import Excerpt, excerpt
 from asr.checks.totals import (
     Kind,
@@ -34,8 +35,9 @@ _EXCERPT_BYTES = 3_000_000
 _LISTED, _TABLE_BYTES = 100, 1_500_000
 #: Characters and utterances shown, at most.
 _MOST_CHARACTERS, _MOST_LONGEST = 400, 10
-#: With more splits than this, histograms do not tell them apart.
-_MOST_ROWS = 5
+#: With more splits than this, histograms and characters do not tell them apart; and
+#: splits of which there is a line.
+_MOST_APART, _MOST_SPLITS = 5, 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +133,7 @@ def write_page(path: Path, examination: Examination, title: str) -> None:
         fixed=display.fixed,
         plural=display.plural,
         visible=display.visible,
+        plain=display.plain,
         csp_hash=_csp_hash,
     )
     page = environment.get_template("page.html").render(_context(examination, title))
@@ -140,15 +143,20 @@ def write_page(path: Path, examination: Examination, title: str) -> None:
 def _context(examination: Examination, title: str) -> dict[str, Any]:
     subject = examination.subject
     splits = {split: totals(items) for split, items in subject.splits.items()}
-    characters, more_characters = _characters(examination)
+    apart = dict(subject.splits)
+    if len(apart) > _MOST_APART:
+        apart = {"all splits": subject.items}
+    characters, more_characters = _characters(subject, apart)
     return {
         "version": __version__,
         "title": title,
         "counts": severities(examination),
         "headline": _headline(examination),
         "total": totals(subject.items),
-        "splits": splits,
-        "charts": list(_charts(examination)),
+        "splits": dict(islice(splits.items(), _MOST_SPLITS)),
+        "more_splits": max(0, len(splits) - _MOST_SPLITS),
+        "charts": list(_charts(apart)),
+        "columns": list(apart),
         "characters": characters,
         "more_characters": more_characters,
         "infeasible": sorted(examination.infeasible.items()),
@@ -180,11 +188,10 @@ def _headline(examination: Examination) -> str:
     return "Clean: no problem was found"
 
 
-def _charts(examination: Examination) -> Iterator[tuple[str, str, Histogram]]:
+def _charts(
+    splits: Mapping[str, Sequence[Item]],
+) -> Iterator[tuple[str, str, Histogram]]:
     """Yield name, unit and histogram of what can be measured."""
-    splits = examination.subject.splits
-    if len(splits) > _MOST_ROWS:
-        splits = {"all splits": examination.subject.items}
     measures = {
         ("Duration", "s"): lambda item: item.seconds or None,
         ("Level of speech", "dBFS"): lambda item: item.signal and item.signal.speech,
@@ -205,10 +212,11 @@ def _rate(item: Item) -> float | None:
     return len(item.text) / item.seconds if item.text and item.seconds else None
 
 
-def _characters(examination: Examination) -> tuple[list[Character], int]:
+def _characters(
+    subject: Subject, apart: Mapping[str, Sequence[Item]]
+) -> tuple[list[Character], int]:
     """Return the inventory, and how many characters are left out of it."""
-    subject = examination.subject
-    splits = character_counts(subject.splits)
+    splits = character_counts(apart)
     trained = character_counts({"train": subject.train})["train"]
     counts = {
         character: [split.get(character, 0) for split in splits.values()]
