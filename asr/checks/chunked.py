@@ -7,15 +7,13 @@ Sizes in a header are compared with the file's, and never trusted for an allocat
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from asr.checks.facts import FileProblem
+from asr.checks.reading import fewer, no_audio, read_at, unpack, unsaid, wrong
 
 #: Chunks of a file that are looked at; a recording has a dozen.
 _CHUNKS = 1000
-#: Seconds. A header that promises more than this, and a hundred times what is there,
-#: was not cut short: it is wrong.
-_HOURS = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +43,9 @@ def riff(file: BinaryIO, size: int) -> list[FileProblem]:
     form = None
     for name, start, length in _chunks(file, size, 12, order + "4sI"):
         if name == b"ds64":
-            long_size = _unpack(order + "QQ", read_at(file, start, 16))
+            long_size = unpack(order + "QQ", read_at(file, start, 16))
         elif name == b"fmt ":
-            form = _unpack(order + "HHIIH", read_at(file, start, 14))
+            form = unpack(order + "HHIIH", read_at(file, start, 14))
         elif name == b"data":
             promised: int | None = length
             if long_size and length == 0xFFFFFFFF:
@@ -56,26 +54,26 @@ def riff(file: BinaryIO, size: int) -> list[FileProblem]:
                 promised = None
             data = Data(start=start, promised=promised, byte_rate=_wave_rate(form))
             return [*_wave_problems(form), *promise(data, size)]
-    claimed = (_unpack(order + "I", head[4:8]) or (0,))[0]
-    return before_data(claimed, size)
+    claimed = (unpack(order + "I", head[4:8]) or (0,))[0]
+    return [no_audio(size)] if claimed > size else []
 
 
 def wave64(file: BinaryIO, size: int) -> list[FileProblem]:
     """Return what is wrong with a Sony Wave64 file; sizes hold their own 24 bytes."""
     position, form = 40, None
     for _ in range(_CHUNKS):
-        head = _unpack("<4s12xQ", read_at(file, position, 24))
+        head = unpack("<4s12xQ", read_at(file, position, 24))
         if head is None or head[1] < 24:
             break
         name, length = head
         if name == b"fmt ":
-            form = _unpack("<HHIIH", read_at(file, position + 24, 14))
+            form = unpack("<HHIIH", read_at(file, position + 24, 14))
         elif name == b"data":
             start, rate = position + 24, _wave_rate(form)
             data = Data(start=start, promised=length - 24, byte_rate=rate)
             return [*_wave_problems(form), *promise(data, size)]
         position += (length + 7) // 8 * 8
-    return before_data(position - 8, size)
+    return [no_audio(size)] if position > size else []
 
 
 def aiff(file: BinaryIO, size: int) -> list[FileProblem]:
@@ -87,7 +85,7 @@ def aiff(file: BinaryIO, size: int) -> list[FileProblem]:
     byte_rate = 0.0
     for name, start, length in _chunks(file, size, 12, ">4sI"):
         if name == b"COMM":
-            form = _unpack(">HIHHQ", read_at(file, start, 18))
+            form = unpack(">HIHHQ", read_at(file, start, 18))
             if form:
                 channels, _, bits, exponent, mantissa = form
                 rate = _extended(exponent, mantissa)
@@ -99,8 +97,8 @@ def aiff(file: BinaryIO, size: int) -> list[FileProblem]:
             promised = None if _unsaid(length) else length - 8
             data = Data(start=start + 8, promised=promised, byte_rate=byte_rate)
             return promise(data, size)
-    claimed = (_unpack(">I", read_at(file, 4, 4)) or (0,))[0]
-    return before_data(claimed, size)
+    claimed = (unpack(">I", read_at(file, 4, 4)) or (0,))[0]
+    return [no_audio(size)] if claimed > size else []
 
 
 def caf(file: BinaryIO, size: int) -> list[FileProblem]:
@@ -108,23 +106,23 @@ def caf(file: BinaryIO, size: int) -> list[FileProblem]:
     byte_rate = 0.0
     for name, start, length in _chunks(file, size, 8, ">4sq"):
         if name == b"desc":
-            form = _unpack(">d8xII", read_at(file, start, 24))
+            form = unpack(">d8xII", read_at(file, start, 24))
             if form and form[2]:
                 byte_rate = form[0] * form[1] / form[2]
         elif name == b"data":
             promised = None if length < 0 else length - 4
             data = Data(start=start + 4, promised=promised, byte_rate=byte_rate)
             return promise(data, size)
-    return before_data(size + 1, size)
+    return [no_audio(size)]
 
 
 def au(file: BinaryIO, size: int) -> list[FileProblem]:
     """Return what is wrong with a Sun AU (NeXT snd) file."""
     head = read_at(file, 0, 24)
     order = ">" if head[:4] == b".snd" else "<"
-    fields = _unpack(order + "5I", head[4:])
+    fields = unpack(order + "5I", head[4:])
     if fields is None:
-        return before_data(24, size)
+        return [no_audio(size)]
     start, length, coding, rate, channels = fields
     width = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}.get(coding, 0)
     promised = None if _unsaid(length) else length
@@ -142,7 +140,7 @@ def sphere(file: BinaryIO, size: int) -> list[FileProblem]:
     lines = head.split("\n")
     length = (_integer(lines[1].strip()) if len(lines) > 1 else None) or 1024
     if size < length:
-        return before_data(length, size)
+        return [no_audio(size)]
     fields = {}
     for line in lines[2:]:
         if line.strip() == "end_head":
@@ -171,39 +169,14 @@ def promise(data: Data, size: int) -> list[FileProblem]:
         if not held:
             return []
         message = f"{held} bytes of audio follow a header that does not say how many"
-        return [FileProblem(code="file-length", message=message)]
+        return [unsaid(message)]
     if data.promised <= held:
         return []
     # A rate out of a damaged header may be anything, NaN included.
     if not 0 < data.byte_rate < 1e9:
         message = f"header promises {data.promised} bytes, the file holds {held}"
         return [FileProblem(code="file-truncated", message=message)]
-    promised, seconds = data.promised / data.byte_rate, held / data.byte_rate
-    absurd = promised > _HOURS and held < data.promised / 100
-    return [
-        FileProblem(
-            code="file-header" if absurd else "file-truncated",
-            message=f"header promises {promised:.2f} s, the file holds {seconds:.2f} s",
-            value=round(seconds if not absurd else promised, 3),
-        )
-    ]
-
-
-def before_data(claimed: int, size: int) -> list[FileProblem]:
-    """Return what is wrong if no audio was found: cut short, or nothing known."""
-    if claimed <= size:
-        return []
-    message = f"it breaks off after {size} bytes, before any audio"
-    return [FileProblem(code="file-truncated", message=message, value=0.0)]
-
-
-def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
-    """Return up to ``count`` bytes from ``offset``."""
-    # Beyond what a file system can hold, seeking is an error of its own.
-    if not 0 <= offset < 1 << 62:
-        return b""
-    file.seek(offset)
-    return file.read(count)
+    return [fewer(data.promised / data.byte_rate, held / data.byte_rate)]
 
 
 def _chunks(
@@ -212,7 +185,7 @@ def _chunks(
     """Yield name, first byte and length of each chunk; padded to an even length."""
     width = struct.calcsize(layout)
     for _ in range(_CHUNKS):
-        head = _unpack(layout, read_at(file, position, width))
+        head = unpack(layout, read_at(file, position, width))
         if head is None:
             return
         name, length = head
@@ -233,11 +206,6 @@ def _unsaid(length: int) -> bool:
     return not length or 0x7FFFF000 <= length <= 0x80000000 or length >= 0xFFFFF000
 
 
-def _unpack(layout: str, data: bytes) -> tuple[Any, ...] | None:
-    width = struct.calcsize(layout)
-    return struct.unpack(layout, data[:width]) if len(data) >= width else None
-
-
 def _wave_rate(form: tuple[int, ...] | None) -> float:
     """Return bytes a second of a ``fmt`` chunk."""
     if form is None:
@@ -251,7 +219,7 @@ def _wave_problems(form: tuple[int, ...] | None) -> list[FileProblem]:
     if form is None or (form[1] and form[2]):
         return []
     message = f"header says {form[1]} channels at {form[2]} Hz"
-    return [FileProblem(code="file-header", message=message, value=form[2])]
+    return [wrong(message, form[2])]
 
 
 def _extended(exponent: int, mantissa: int) -> float:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from asr.checks.chunked import aiff, au, caf, read_at, riff, sphere, wave64
+from asr.checks.chunked import aiff, au, caf, riff, sphere, wave64
 from asr.checks.facts import FileProblem
+from asr.checks.flac import flac, flac_cut
 from asr.checks.mp3 import mp3
-from asr.checks.streams import flac, ogg
+from asr.checks.ogg import ogg
+from asr.checks.reading import read_at
 
 Parser = Callable[[BinaryIO, int], list[FileProblem]]
 
@@ -84,3 +86,17 @@ def examine(path: Path) -> Container:
             return Container("zeros", (problem,))
         found = mp3(file, size)
         return Container("", ()) if found is None else Container("MP3", tuple(found))
+
+
+def explain(path: Path, container: Container) -> FileProblem | None:
+    """Return why a file that ``examine`` found complete fails to decode, if it can.
+
+    A FLAC file may end within its last frame, which takes a while to tell.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    if container.format != "FLAC":
+        return None
+    with path.open("rb") as file:
+        return flac_cut(file, file.seek(0, 2))

@@ -21,12 +21,13 @@ NOISE_SHARE, SPEECH_SHARE = 0.10, 0.95
 #: A frame holds speech if it is above this level, dBFS, and above the noise by this
 #: share of the distance from noise to speech, and at least by so many dB.
 SPEECH_FLOOR, SPEECH_RISE, SPEECH_MARGIN = -60.0, 0.3, 3.0
-#: Samples that are equal in a row at a peak make a flat top, at full scale 1. Below
-#: -40 dBFS, 16 bits are too coarse to tell a flat top from a rounded one.
-TOP_RUN, TOP_LEVEL = 3, 0.01
+#: Samples that are equal in a row at a peak make a flat top; at full scale 1, and in
+#: steps of the quantisation. Below these, a rounded top is flat as well: 16 bits are
+#: too coarse at -40 dBFS, and 8 bits at all but full scale.
+TOP_RUN, TOP_LEVEL, TOP_STEPS = 3, 0.01, 100
 #: A frequency counts as used if the mean power there lies above the strongest of the
 #: speech band, Hz, by this many dB (negative), over so many neighbouring bins.
-BAND_RANGE, SPEECH_BAND, BAND_BINS = -70.0, (200.0, 3400.0), 5
+BAND_RANGE, SPEECH_BAND, BAND_BINS = -56.0, (200.0, 3400.0), 5
 #: Mean power of rounding to 16 bits lies at -101 dBFS; less than this is no signal.
 ROUNDING = -93.0
 
@@ -53,6 +54,8 @@ class Meter:
         self._filled = 0
         self._count = 0
         self._nonfinite = 0
+        #: Bits that any sample has set, of 16: the lowest one is the quantisation's.
+        self._bits = 0
         self._sums = np.zeros(channels)
         self._squares = np.zeros(channels)
         self._tops = [_Tops(channels), _Tops(channels)]  # of the waves, of the troughs
@@ -88,7 +91,8 @@ class Meter:
         # What is left of a constant by rounding is nothing that could be heard.
         powers[powers < 1e-12 * means**2] = 0
         peak = max(tops.highest for tops in self._tops)
-        flat = sum(tops.flat(peak) for tops in self._tops)
+        step = (self._bits & -self._bits) / 32768
+        flat = sum(tops.flat(peak, step) for tops in self._tops)
         noise, speech = self._frames.percentiles()
         return Signal(
             seconds=self._count / self._rate,
@@ -121,6 +125,7 @@ class Meter:
         self._tops[1].add(samples, samples.min(axis=0), -1.0)
         words = np.rint(samples * 32768).clip(-32768, 32767).astype("<i2")
         self._hash.update(words.data)
+        self._bits |= int(np.bitwise_or.reduce(words, axis=None))
         single = samples.shape[1] == 1
         self._frames.add(samples[:, 0] if single else samples.mean(axis=1))
 
@@ -152,11 +157,14 @@ class _Tops:
             at = np.flatnonzero(samples[:, channel] == extremes[channel])
             self._add_runs(channel, at, len(samples))
 
-    def flat(self, peak: float) -> int:
-        """Return the samples in flat tops of the channels that come near the peak."""
+    def flat(self, peak: float, step: float) -> int:
+        """Return the samples in flat tops of the channels that come near the peak.
+
+        A channel of which no sample is clearly above the steps has none.
+        """
         self._close(np.ones(len(self._flat), bool))
         # A channel that is all one value has no tops.
-        loud = self._highest >= max(TOP_LEVEL, peak / 2)
+        loud = self._highest >= max(TOP_LEVEL, TOP_STEPS * step, peak / 2)
         return int(self._flat[loud & (self._flat < self._seen)].sum())
 
     def _add_runs(self, channel: np.intp, at: npt.NDArray[np.intp], count: int) -> None:
@@ -207,7 +215,7 @@ class _Frames:
         self._levels += np.bincount(bins.clip(0, _BINS - 1), minlength=_BINS)
         if length == self._hop:
             spectra = np.fft.rfft(frames * self._window)  # -> (K, F)
-            self._spectrum += np.einsum("kf,kf->f", spectra, spectra.conj()).real
+            self._spectrum += (spectra.real**2 + spectra.imag**2).sum(axis=0)
 
     def percentiles(self) -> tuple[float, float]:
         """Return the level of the quiet and of the loud frames, dBFS."""

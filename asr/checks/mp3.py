@@ -4,8 +4,8 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from asr.checks.chunked import read_at
 from asr.checks.facts import FileProblem
+from asr.checks.reading import damaged, fewer, no_end, read_at
 
 #: kbit/s by MPEG 1 or 2, layer 1 to 3 and the header's index; 0 is not given.
 _BITRATES = {
@@ -56,23 +56,15 @@ def mp3(file: BinaryIO, size: int) -> list[FileProblem] | None:
         return []
     promised = _promised(read_at(file, first, 192), frame)
     count, problem, rest = _walk(file, first, size, frame)
+    if problem is not None:
+        return [problem]
+    seconds = frame.samples / frame.rate
     # The header's own frame holds no audio; some encoders count it, others do not.
-    if promised is not None:
-        count -= 1
-        if count < promised - 1:
-            seconds = frame.samples / frame.rate
-            message = (
-                f"header promises {promised * seconds:.2f} s, "
-                f"the file holds {count * seconds:.2f} s"
-            )
-            # Frames lost midway leave junk behind, frames cut off do not.
-            code = "file-damaged" if problem and not rest else "file-truncated"
-            if code == "file-truncated" or problem is None:
-                return [FileProblem(code=code, message=message, value=count * seconds)]
-    elif rest and problem is None:
-        message = f"its last frame lacks {rest} bytes"
-        return [FileProblem(code="file-truncated", message=message, value=rest)]
-    return [problem] if problem else []
+    if promised is not None and count - 1 < promised - 1:
+        return [fewer(promised * seconds, max(0, count - 1) * seconds)]
+    if promised is None and rest:
+        return [no_end(count * seconds)]
+    return []
 
 
 def _walk(
@@ -92,11 +84,7 @@ def _walk(
                 break
             if problem is None:
                 seconds = count * first.samples / first.rate
-                problem = FileProblem(
-                    code="file-damaged",
-                    message=f"{found - position} bytes of no frame at {seconds:.2f} s",
-                    value=round(seconds, 3),
-                )
+                problem = damaged(f"{found - position} bytes of no frame", seconds)
             position = found
             continue
         if position + frame.length > size:

@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from asr.checks.containers import Container, examine
+from asr.checks.containers import Container, examine, explain
 from asr.checks.facts import (
     TOLERANCE,
     WHOLE,
@@ -158,15 +159,25 @@ def _open(
         if not decode:
             seconds = frames / rate if frames < _UNKNOWN else 0.0
             return _settled(replace(recording, seconds=seconds))
-        return _decode(recording, file, stretches)
+        recording, met = _decode(recording, file, stretches)
+    if met is not None and not any(problem.code in _FATAL for problem in known):
+        with suppress(OSError):
+            met = explain(recording.path, container) or met
+    return _settled(recording, met)
 
 
 def _decode(
     recording: Recording, file: soundfile.SoundFile, stretches: Collection[Stretch]
-) -> Recording:
+) -> tuple[Recording, FileProblem | None]:
+    """Return the recording with its measures, and what decoding found wrong."""
     rate, promised = file.samplerate, file.frames
     said = promised / rate if promised < _UNKNOWN else float("inf")
-    wanted = {WHOLE if is_whole(stretch, said) else stretch for stretch in stretches}
+    wanted = {
+        WHOLE if is_whole(stretch, said) else stretch
+        for stretch in stretches
+        # A manifest may say NaN; comparisons with it are false.
+        if 0 <= stretch[0] < float("inf") and (stretch[1] is None or stretch[1] >= 0)
+    }
     meters = _Meters(wanted, rate, file.channels)
     count, problem = 0, None
     try:
@@ -184,7 +195,7 @@ def _decode(
     recording = replace(recording, seconds=count / rate, signals=meters.results())
     if not count and problem is None:
         problem = FileProblem(code="file-empty", message="0 samples")
-    return _settled(recording, problem)
+    return recording, problem
 
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[npt.NDArray[np.float32]]:
@@ -198,11 +209,13 @@ def _blocks(file: soundfile.SoundFile) -> Iterator[npt.NDArray[np.float32]]:
 class _Meters:
     """Measures many stretches in one pass."""
 
-    def __init__(self, stretches: Collection[Stretch], rate: int, channels: int):
+    def __init__(
+        self, stretches: Collection[Stretch], rate: int, channels: int
+    ) -> None:
         self._rate, self._channels = rate, channels
-        self._waiting = sorted(
-            ((*self._place(stretch), stretch) for stretch in stretches), reverse=True
-        )
+        placed = [(*self._place(stretch), stretch) for stretch in stretches]
+        # The next one last; a stretch to the end has None, which has no order.
+        self._waiting = sorted(placed, key=lambda each: each[:2], reverse=True)
         self._running: list[tuple[int, float, Stretch, Meter]] = []
         self._position = 0
         self._results: dict[Stretch, Signal] = {}
@@ -241,7 +254,7 @@ class _Meters:
         """Return the first sample and the one after the last, as ``read_audio`` has."""
         offset, duration = stretch
         start = round(offset * self._rate)
-        if duration is None:
+        if duration is None or duration == float("inf"):
             return start, float("inf")
         return start, start + max(1, round(duration * self._rate))
 

@@ -1,7 +1,8 @@
 """Scanning all recordings of a corpus, over processes, once for each change."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,40 +57,45 @@ def scan(
             found[path] = replace(entry.recording, path=path)
         else:
             jobs.append((path, tuple(stretches)))
+    if cache and jobs and not cache.exists():
+        write_cache(cache, {})  # better refused now than when all is done
     asked = dict(jobs)
-    changed = False
-    try:
-        scanned = _scanned(jobs, decode=decode, workers=workers)
-        for recording in progress(scanned, len(jobs)):
-            path = recording.path
-            key = keys[path]
-            entry = Entry(recording, frozenset(asked[path]), decode)
-            if _lasting(recording):
-                entry = entry.merged(entries.get(key))
-                entries[key] = entry
-                changed = True
-            elif entries.pop(key, None) is not None:
-                changed = True
-            found[path] = entry.recording
-    finally:
-        if cache and changed:
-            mine = set(keys.values())
-            kept = {k: e for k, e in entries.items() if k in mine or is_current(k, e)}
-            write_cache(cache, kept)
+    changed = set()
+    # Closed at once and not when it is collected, so that Ctrl-C ends the processes.
+    with closing(_scanned(jobs, decode=decode, workers=workers)) as scanned:
+        try:
+            for recording in progress(scanned, len(jobs)):
+                key = keys[recording.path]
+                entry = Entry(recording, frozenset(asked[recording.path]), decode)
+                older = entries.pop(key, None)
+                if _lasting(recording):
+                    entry = entries[key] = entry.merged(older)
+                changed.add(key)
+                found[recording.path] = entry.recording
+        finally:
+            if cache and changed:
+                write_cache(cache, _kept(entries, changed))
     return {path: found[path] for path in wanted}
+
+
+def _kept(entries: Mapping[str, Entry], new: Collection[str]) -> dict[str, Entry]:
+    """Return the new entries, and the others whose files are as they were."""
+    return {k: e for k, e in entries.items() if k in new or is_current(k, e)}
 
 
 def _scanned(
     jobs: list[Job], *, decode: bool, workers: int | None
-) -> Iterator[Recording]:
+) -> Generator[Recording, None, None]:
     # Large ones first, so that no process is left alone with one at the end.
     sizes = {path: _size(path) for path, _ in jobs}
     jobs = sorted(jobs, key=lambda job: -sizes[job[0]])
     count = workers or os.cpu_count() or 1
     few = sum(sizes.values()) < _FEW_BYTES if decode else len(jobs) < _FEW_HEADERS
     if count == 1 or len(jobs) == 1 or few:
-        return (scan_file(path, wanted, decode=decode) for path, wanted in jobs)
-    return scan_in_processes(jobs, count, decode=decode)
+        for path, wanted in jobs:
+            yield scan_file(path, wanted, decode=decode)
+    else:
+        yield from scan_in_processes(jobs, count, decode=decode)
 
 
 def _size(path: Path) -> int:
