@@ -237,6 +237,7 @@ def test_every_finding_is_shown_with_what_to_do(tmp_path, recording):
     ("codes", "verdict"),
     [
         (["file-missing", "text-case"], "Not ready to train on: 1 error"),
+        (["file-missing", "pair-id"], "Not ready to train on: 2 errors of 2 kinds"),
         (["signal-dc", "signal-dc"], "Fit to train on, with 2 warnings"),
         (["text-case"], "Fit to train on, with 1 note"),
         ([], "Clean: no problem was found"),

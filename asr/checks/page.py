@@ -38,6 +38,12 @@ _MOST_CHARACTERS, _MOST_LONGEST = 400, 10
 #: With more splits than this, histograms and characters do not tell them apart; and
 #: splits of which there is a line.
 _MOST_APART, _MOST_SPLITS = 5, 100
+#: How the verdict starts, by the worst severity.
+_VERDICTS = {
+    "error": "Not ready to train on:",
+    "warning": "Fit to train on, with",
+    "note": "Fit to train on, with",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +158,7 @@ def _context(examination: Examination, title: str) -> dict[str, Any]:
         "title": title,
         "counts": severities(examination),
         "headline": _headline(examination),
+        "decoded": all(item.signal for item in subject.items),
         "total": totals(subject.items),
         "splits": dict(islice(splits.items(), _MOST_SPLITS)),
         "more_splits": max(0, len(splits) - _MOST_SPLITS),
@@ -176,15 +183,13 @@ def _context(examination: Examination, title: str) -> dict[str, Any]:
 
 def _headline(examination: Examination) -> str:
     """Return the verdict, in plain words."""
-    errors, warnings, notes = severities(examination).values()
-    if errors:
-        return f"Not ready to train on: {display.plural(errors, 'error')}"
+    for severity, start in _VERDICTS.items():
+        codes = [f.code for f in examination.findings if f.severity == severity]
+        if codes:
+            kinds_of = f" of {len(set(codes))} kinds" if len(set(codes)) > 1 else ""
+            return f"{start} {display.plural(len(codes), severity)}{kinds_of}"
     if not examination.subject.items:
         return "There is nothing to examine"
-    if warnings:
-        return f"Fit to train on, with {display.plural(warnings, 'warning')}"
-    if notes:
-        return f"Fit to train on, with {display.plural(notes, 'note')}"
     return "Clean: no problem was found"
 
 
