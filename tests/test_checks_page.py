@@ -32,6 +32,7 @@ HOSTILE = [
     "</title></svg><iframe src=javascript:alert(1)>",
     "<!-- ",
     "&lt;b&gt; &amp; &#60;",
+    "\u200b<script>alert(1)</script>\u200b",
     "{{ 7 * 7 }} {% raw %} ${7}",
     "javascript:alert(1)",
     "http://evil.example/x.js",
@@ -523,8 +524,9 @@ const type = (text) => { box.value = text; box.dispatchEvent(new Event("input"))
 const all = shown().length;
 type("finding-3"); const some = shown();
 type("<SCRIPT>"); const hostile = shown().length;
+type("found 15"); const opened = document.querySelector("#text-symbols details").open;
 type("nothing has this"); const none = shown();
-type(""); done({all, some, hostile, none, again: shown().length});
+type(""); done({all, some, hostile, opened, none, again: shown().length});
 """
 
 
@@ -546,6 +548,7 @@ def test_a_browser_plays_the_excerpts_and_filters(tmp_path, driver, demo):
     assert list(CODES)[3] in told["some"]
     assert len(told["some"]) < len(CODES)
     assert 0 < told["hostile"] <= len(CODES)
+    assert told["opened"]
     assert told["none"] == []
     log = driver.post("/se/log", {"type": "browser"})
     assert [entry for entry in log if entry["level"] != "INFO"] == []

@@ -67,19 +67,11 @@ def visible(text: str, most: int = 300) -> Markup:
     >>> visible("a\u200bb <i>")
     Markup('a<span class="cp">U+200B</span>b &lt;i&gt;')
     """
-    parts: list[str] = []
-    before = ""
-    for character in text[:most]:
-        joins = character in _JOINERS and before > "\u0590"
-        if joins or not _hidden(character):
-            parts.append(str(escape(character)))
-        else:
-            parts.append(f'<span class="cp">U+{ord(character):04X}</span>')
-        before = character
+    shown = _spelled(text[:most])
     if len(text) > most:
         rest = f"… {number(len(text))} characters in all"
-        parts.append(f' <span class="cut">{rest}</span>')
-    return Markup("".join(parts))
+        shown += Markup(' <span class="cut">{}</span>').format(rest)
+    return shown
 
 
 def plain(text: str, most: int = 60) -> str:
@@ -89,7 +81,7 @@ def plain(text: str, most: int = 60) -> str:
     ('a[U+200B]b', 'abc…')
     """
     shown = "".join(
-        f"[U+{ord(character):04X}]" if _hidden(character) else character
+        character if character.isprintable() else f"[U+{ord(character):04X}]"
         for character in text[:most]
     )
     return shown + ("…" if len(text) > most else "")
@@ -103,7 +95,7 @@ def glyph(character: str) -> str:
     """
     if character == " ":
         return "␣"
-    if _hidden(character):
+    if not character.isprintable():
         return "·"
     return f"\u25cc{character}" if unicodedata.combining(character) else character
 
@@ -119,7 +111,16 @@ def name(character: str) -> str:
     return unicodedata.name(character, unnamed)
 
 
-def _hidden(character: str) -> bool:
-    """Whether a character shows nothing of its own, or acts on its neighbours."""
-    category = unicodedata.category(character)
-    return category[0] == "C" or (category[0] == "Z" and character != " ")
+def _spelled(text: str) -> Markup:
+    if text.isprintable():  # nearly every text, and much the faster way
+        return escape(text)
+    parts: list[str] = []
+    before = ""
+    for character in text:
+        joins = character in _JOINERS and before > "\u0590"
+        if joins or character.isprintable():
+            parts.append(escape(character))
+        else:
+            parts.append(f'<span class="cp">U+{ord(character):04X}</span>')
+        before = character
+    return Markup("".join(parts))

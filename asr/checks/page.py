@@ -222,7 +222,7 @@ def _characters(
 ) -> tuple[list[Character], int]:
     """Return the inventory, and how many characters are left out of it."""
     splits = character_counts(apart)
-    trained = character_counts({"train": subject.train})["train"]
+    trained = set("".join(item.text for item in subject.train))
     counts = {
         character: [split.get(character, 0) for split in splits.values()]
         for character in sorted(set().union(*splits.values()))

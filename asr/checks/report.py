@@ -27,12 +27,16 @@ FORMAT = 1
 def write_report(path: Path, examination: Examination) -> None:
     """Write the examination as one JSON object, see :func:`report_tree`.
 
+    Each finding is a line.
+
     Raises:
         FileError: If the file cannot be written.
     """
     tree = report_tree(examination)
-    text = json.dumps(tree, ensure_ascii=False, indent=1, allow_nan=False)
-    write_text(path, text + "\n")
+    # A line each: for grep, and since indenting a hundred thousand takes seconds.
+    lines = ",\n".join(_dump(finding) for finding in tree.pop("findings"))
+    rest = _dump(tree, indent=1).removesuffix("\n}")
+    write_text(path, f'{rest},\n "findings": [\n{lines}\n ]\n}}\n')
 
 
 def report_tree(examination: Examination) -> dict[str, Any]:
@@ -92,6 +96,10 @@ def report_tree(examination: Examination) -> dict[str, Any]:
     }
     plain: dict[str, Any] = _plain(tree)
     return plain
+
+
+def _dump(tree: dict[str, Any], indent: int | None = None) -> str:
+    return json.dumps(tree, ensure_ascii=False, allow_nan=False, indent=indent)
 
 
 def _totals(found: Totals) -> dict[str, Any]:
