@@ -188,6 +188,13 @@ def test_many_splits_stay_readable(tmp_path, recording):
     assert len(html) < 300_000
 
 
+def test_silence_does_not_squeeze_the_levels(tmp_path, recording):
+    items = [item(recording, f"u{n}", signal=signal(speech=-20 - n)) for n in range(9)]
+    items.append(item(recording, "mute", signal=signal(speech=-200.0)))
+    page, _ = page_of(tmp_path, examine(items))
+    assert "train: 10 utterances from −100 to −20, median −2" in page.shown
+
+
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
 def test_whatever_the_data_hold_is_text(tmp_path, recording, hostile):
     # A name that a file can have, in a folder of its own.
@@ -430,8 +437,7 @@ def test_a_browser_draws_the_page(tmp_path, demo, width):
 class Driver:
     """A headless Chromium, spoken to by the WebDriver protocol."""
 
-    def __init__(self, folder, log):
-        self.log = log.open("w")
+    def __init__(self, folder):
         self.process = subprocess.Popen(
             [DRIVER, "--port=0", f"--log-path={folder / 'driver.log'}"],
             stdout=subprocess.PIPE,
@@ -439,6 +445,13 @@ class Driver:
             text=True,
         )
         self.address = ""
+        try:
+            self.start(folder)
+        except BaseException:
+            self.quit()
+            raise
+
+    def start(self, folder):
         for line in self.process.stdout:
             if found := re.search(r"on port (\d+)\.", line):
                 self.address = f"http://127.0.0.1:{found[1]}/session"
@@ -476,19 +489,18 @@ class Driver:
         try:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             opener.open(urllib.request.Request(self.address, method="DELETE"))
-        except (OSError, urllib.error.URLError):
+        except (OSError, ValueError, urllib.error.URLError):
             pass
         self.process.terminate()
         self.process.wait(10)
         self.process.stdout.close()
-        self.log.close()
 
 
 @pytest.fixture
 def driver(tmp_path):
     if not (BROWSER and DRIVER):
         pytest.skip("no Chromium, or no chromedriver")
-    driver = Driver(tmp_path, tmp_path / "log")
+    driver = Driver(tmp_path)
     yield driver
     driver.quit()
 

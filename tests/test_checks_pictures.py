@@ -213,6 +213,11 @@ def test_mutated_files_never_raise(tmp_path, kind):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_nothing_waits_for_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "a.wav")
+    assert excerpt(tmp_path / "a.wav") is None
+
+
 def test_a_file_without_permission_has_no_excerpt(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, tone(0.2), RATE)

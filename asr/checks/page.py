@@ -38,6 +38,8 @@ _MOST_CHARACTERS, _MOST_LONGEST = 400, 10
 #: With more splits than this, histograms and characters do not tell them apart; and
 #: splits of which there is a line.
 _MOST_APART, _MOST_SPLITS = 5, 100
+#: dBFS, where the histogram ends: below what 16 bits can hold of speech.
+_SILENCE = -100.0
 #: How the verdict starts, by the worst severity.
 _VERDICTS = {
     "error": "Not ready to train on:",
@@ -199,7 +201,7 @@ def _charts(
     """Yield name, unit and histogram of what can be measured."""
     measures = {
         ("Duration", "s"): lambda item: item.seconds or None,
-        ("Level of speech", "dBFS"): lambda item: item.signal and item.signal.speech,
+        ("Level of speech", "dBFS"): _level,
         ("Speaking rate", "characters a second"): _rate,
     }
     for (name, unit), measure in measures.items():
@@ -210,6 +212,11 @@ def _charts(
         found = histogram(values)
         if found:
             yield name, unit, found
+
+
+def _level(item: Item) -> float | None:
+    """Return the level of speech; digital silence is not far below the quietest."""
+    return max(item.signal.speech, _SILENCE) if item.signal else None
 
 
 def _rate(item: Item) -> float | None:

@@ -74,6 +74,9 @@ def excerpt(
     """
     seconds = LONGEST if duration is None else min(LONGEST, duration)
     try:
+        # Not a pipe or a device, which may never end.
+        if not path.is_file():
+            return None
         samples, rate = _decode(path, offset, seconds)
         if not len(samples):
             return None
