@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from asr.checks.facts import FileProblem
-from asr.checks.reading import fewer, no_audio, read_at, unpack, unsaid, wrong
+from asr.checks.reading import RATES, fewer, no_audio, read_at, unpack, unsaid, wrong
 
 #: Chunks of a file that are looked at; a recording has a dozen.
 _CHUNKS = 1000
@@ -91,7 +91,7 @@ def aiff(file: BinaryIO, size: int) -> list[FileProblem]:
                 rate = _extended(exponent, mantissa)
                 # Of compressed AIFF-C it is the rate after decoding: not known.
                 coding = read_at(file, start + 18, 4) if length >= 22 else b"NONE"
-                plain = coding in (b"NONE", b"sowt", b"twos", b"fl32", b"fl64")
+                plain = coding.lower() in (b"none", b"sowt", b"twos", b"fl32", b"fl64")
                 byte_rate = rate * channels * ((bits + 7) // 8) if plain else 0.0
         elif name == b"SSND":
             promised = None if _unsaid(length) else length - 8
@@ -149,7 +149,7 @@ def sphere(file: BinaryIO, size: int) -> list[FileProblem]:
         fields[name] = rest.partition(" ")[2].strip()
     coding = fields.get("sample_coding", "pcm")
     if "," in coding:
-        packing = coding.split(",")[1].split("-")[-1]
+        packing = coding.split(",")[1].removeprefix("embedded-")
         message = f"SPHERE compressed with {packing}: convert it with sph2pipe"
         return [FileProblem(code="file-not-audio", message=message)]
     names = ("channel_count", "sample_n_bytes", "sample_rate")
@@ -216,7 +216,7 @@ def _wave_rate(form: tuple[int, ...] | None) -> float:
 
 
 def _wave_problems(form: tuple[int, ...] | None) -> list[FileProblem]:
-    if form is None or (form[1] and form[2]):
+    if form is None or (form[1] and RATES[0] <= form[2] <= RATES[1]):
         return []
     message = f"header says {form[1]} channels at {form[2]} Hz"
     return [wrong(message, form[2])]

@@ -27,7 +27,7 @@ SPEECH_FLOOR, SPEECH_RISE, SPEECH_MARGIN = -60.0, 0.3, 3.0
 TOP_RUN, TOP_LEVEL, TOP_STEPS = 3, 0.01, 100
 #: A frequency counts as used if the mean power there lies above the strongest of the
 #: speech band, Hz, by this many dB (negative), over so many neighbouring bins.
-BAND_RANGE, SPEECH_BAND, BAND_BINS = -56.0, (200.0, 3400.0), 5
+BAND_RANGE, SPEECH_BAND, BAND_BINS = -56.0, (200.0, 3400.0), 9
 #: Mean power of rounding to 16 bits lies at -101 dBFS; less than this is no signal.
 ROUNDING = -93.0
 
@@ -111,7 +111,8 @@ class Meter:
 
     def _measure(self, block: npt.NDArray[np.float32]) -> None:
         # In 64 bits no square overflows and no sum of many samples loses the small.
-        samples = block.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a NaN that signals, out of a float file
+            samples = block.astype(np.float64)
         sums = samples.sum(axis=0)  # (N, C) -> (C,)
         if not np.isfinite(sums).all():
             finite = np.isfinite(samples)
@@ -225,7 +226,7 @@ class _Frames:
         counts = self._levels.cumsum()
         shares = np.array([NOISE_SHARE, SPEECH_SHARE]) * counts[-1]
         low, high = np.searchsorted(counts, shares) / _BINS_PER_DB + SILENCE
-        return float(low), float(high)
+        return round(float(low), 1), round(float(high), 1)
 
     def speech_seconds(self) -> float:
         """Return the time of the frames that stand out of the noise."""

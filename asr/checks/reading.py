@@ -5,6 +5,8 @@ from typing import Any, BinaryIO
 
 from asr.checks.facts import FileProblem
 
+#: Rates, Hz, outside of which a header is wrong.
+RATES = (1000, 768000)
 #: Seconds. A header that promises more than this, and a hundred times what is there,
 #: is not that of a recording cut short: it is wrong.
 _HOURS = 3600.0
@@ -14,7 +16,8 @@ _WINDOW = 1 << 16
 
 def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
     """Return up to ``count`` bytes from ``offset``; none from where no file reaches."""
-    if not 0 <= offset < 1 << 62:
+    # Seeking beyond what the file system can hold is an error of its own.
+    if count <= 0 or not 0 <= offset < 1 << 43:
         return b""
     file.seek(offset)
     return file.read(count)

@@ -20,11 +20,10 @@ from asr.checks.facts import (
     Stretch,
 )
 from asr.checks.measures import Meter
+from asr.checks.reading import RATES, damaged, wrong
 
 #: Samples decoded at a time, of all channels.
 BLOCK = 1 << 16
-#: Rates, Hz, outside of which a header is wrong.
-RATES = (1000, 768000)
 #: Frames that libsndfile says a recording has where its header does not.
 _UNKNOWN = 1 << 62
 
@@ -152,13 +151,10 @@ def _open(
             problems=(*_suffix(recording.path, file.format), *known),
         )
         if not RATES[0] <= rate <= RATES[1]:
-            problem = FileProblem(
-                code="file-header", message=f"header says {rate} Hz", value=rate
-            )
-            return _settled(recording, problem)
+            return _settled(recording, wrong(f"header says {rate} Hz", rate))
         if not decode:
             seconds = frames / rate if frames < _UNKNOWN else 0.0
-            return _settled(replace(recording, seconds=seconds))
+            return _settled(replace(recording, seconds=seconds), _empty(frames))
         recording, met = _decode(recording, file, stretches)
     if met is not None and not any(problem.code in _FATAL for problem in known):
         with suppress(OSError):
@@ -185,17 +181,16 @@ def _decode(
             meters.add(block)
             count += len(block)
     except (soundfile.LibsndfileError, RuntimeError):
-        problem = _damage(f"decoder stopped at about {count / rate:.2f} s", count, rate)
+        problem = damaged("the decoder stopped", count / rate)
     # Of an MP3 the header's length is a guess, and frames were counted; of Ogg it may
     # be off by what a codec takes to start.
     slack = {"MP3": float("inf"), "OGG": TOLERANCE * rate}.get(file.format, 0)
     if problem is None and promised < _UNKNOWN and count < promised - slack:
         message = f"{said:.2f} s promised, {count / rate:.2f} s could be decoded"
-        problem = _damage(message, count, rate)
+        value = round(count / rate, 3)
+        problem = FileProblem(code="file-damaged", message=message, value=value)
     recording = replace(recording, seconds=count / rate, signals=meters.results())
-    if not count and problem is None:
-        problem = FileProblem(code="file-empty", message="0 samples")
-    return recording, problem
+    return recording, problem or _empty(count)
 
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[npt.NDArray[np.float32]]:
@@ -267,24 +262,28 @@ def _suffix(path: Path, found: str) -> tuple[FileProblem, ...]:
     return (FileProblem(code="file-suffix", message=message),)
 
 
-def _damage(message: str, count: int, rate: int) -> FileProblem:
-    seconds = round(count / rate, 3)
-    return FileProblem(code="file-damaged", message=message, value=seconds)
+def _empty(frames: int) -> FileProblem | None:
+    return None if frames else FileProblem(code="file-empty", message="0 samples")
 
 
 def _unusable(recording: Recording, code: str, message: str) -> Recording:
     return replace(recording, problems=(FileProblem(code=code, message=message),))
 
 
-def _settled(recording: Recording, problem: FileProblem | None = None) -> Recording:
+def _settled(recording: Recording, met: FileProblem | None = None) -> Recording:
     """Return the recording with one fatal problem at most, the most telling one.
 
-    What the header says comes before what the decoder met, as its consequence.
+    What the header says comes before what decoding met as its consequence.
     """
-    problems = list(recording.problems)
-    fatal = [p for p in problems if p.code in _FATAL]
-    if problem is not None:
-        fatal.append(problem)
+    fatal = [p for p in recording.problems if p.code in _FATAL]
+    notes = [p for p in recording.problems if p.code not in _FATAL]
+    if met is not None:
+        fatal.append(met)
+    if met is not None and met.code == "file-empty":
+        # Of a length that was never written, libsndfile reads nothing if it is 0.
+        unsaid = [p for p in notes if p.code == "file-length"]
+        notes = [p for p in notes if p.code != "file-length"]
+        if unsaid:
+            fatal[-1] = replace(met, message=f"0 samples: {unsaid[0].message}")
     fatal.sort(key=lambda p: p.code != "file-header")
-    kept = [p for p in problems if p.code not in _FATAL]
-    return replace(recording, problems=(*fatal[:1], *kept))
+    return replace(recording, problems=(*fatal[:1], *notes))
