@@ -370,6 +370,7 @@ def test_kinds_share_the_excerpts(tmp_path, recording):
     page, _ = page_of(tmp_path, examine(items, findings))
     kinds = min(len(CODES), 30)
     assert len(page.all("audio")) == 30
+    assert "cannot be played" not in page.shown
     heard = [section for section in page.elements if section[0] in ("section", "audio")]
     firsts = sum(a[0] == "section" and b[0] == "audio" for a, b in pairwise(heard))
     assert firsts == kinds

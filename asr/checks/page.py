@@ -59,7 +59,8 @@ class Line:
         message: What was measured.
         text: Of the utterance; None where there is none.
         seconds: Its length.
-        excerpt: To hear and see; None where it was not made.
+        excerpt: To hear and see; None where there is none.
+        silent: Whether there is none because the recording cannot be decoded.
     """
 
     finding: Finding
@@ -69,6 +70,7 @@ class Line:
     text: Markup | None
     seconds: float
     excerpt: Excerpt | None
+    silent: bool
 
     @property
     def size(self) -> int:
@@ -259,7 +261,7 @@ def _problems(examination: Examination) -> list[Problem]:
         lines: list[Line] = []
         for finding in kind.findings[: _FEATURED + _LISTED]:
             item = None if finding.index is None else items[finding.index]
-            line = _line(finding, item, excerpts.get(id(finding)))
+            line = _line(finding, item, excerpts)
             room -= line.size
             if room < 0 and lines:
                 break
@@ -275,7 +277,9 @@ def _problems(examination: Examination) -> list[Problem]:
     return problems
 
 
-def _line(finding: Finding, item: Item | None, shown: Excerpt | None) -> Line:
+def _line(
+    finding: Finding, item: Item | None, excerpts: Mapping[int, Excerpt | None]
+) -> Line:
     audio = Path(finding.audio or "")
     text = item.utterance.text if item else None
     return Line(
@@ -285,14 +289,17 @@ def _line(finding: Finding, item: Item | None, shown: Excerpt | None) -> Line:
         message=display.visible(finding.message, 400),
         text=None if text is None else display.visible(text, 300),
         seconds=item.seconds if item else 0.0,
-        excerpt=shown,
+        excerpt=excerpts.get(id(finding)),
+        silent=excerpts.get(id(finding), finding) is None,
     )
 
 
 def _excerpts(
     groups: Sequence[Sequence[Finding]], items: Sequence[Item]
-) -> dict[int, Excerpt]:
+) -> dict[int, Excerpt | None]:
     """Return excerpts of the findings that are featured, by ``id`` of the finding.
+
+    None stands for a recording that cannot be decoded.
 
     The first of every kind, then the second, so that no kind takes all the room.
     """
@@ -311,14 +318,14 @@ def _excerpts(
     with ThreadPoolExecutor(max_workers=4) as pool:
         made = dict(zip(distinct, pool.map(_excerpt, distinct), strict=True))
     room = _EXCERPT_BYTES
-    excerpts = {}
+    excerpts: dict[int, Excerpt | None] = {}
     for finding, place in zip(wanted, places, strict=True):
         found = made[place]
         if found:
             room -= len(found.audio) + len(found.picture)
             if room < 0:
                 break
-            excerpts[id(finding)] = found
+        excerpts[id(finding)] = found
     return excerpts
 
 
