@@ -50,6 +50,28 @@ def test_what_cannot_be_read_is_named(recording):
     assert problems[0].startswith(f"tone: {recording}: ")
 
 
+def test_every_utterance_is_trimmed_in_its_place(recording):
+    splits = {
+        split: [
+            Utterance(
+                id=f"{split}{n}",
+                audio=recording if n % 7 else recording.with_name("gone.wav"),
+                offset=n / 100,
+            )
+            for n in range(40)
+        ]
+        for split in ("train", "dev")
+    }
+    trimmed, problems = trim_silence(splits, 40, lambda items, _: items)
+    for split, utterances in splits.items():
+        kept = [u for n, u in enumerate(utterances) if n % 7]
+        assert [u.id for u in trimmed[split]] == [u.id for u in kept]
+        ends = [u.offset + u.duration for u in trimmed[split]]
+        assert ends == pytest.approx([2 + MARGIN] * len(kept), abs=0.1)
+    named = [line.partition(":")[0] for line in problems]
+    assert named == [f"{s}{n}" for s in splits for n in range(0, 40, 7)]
+
+
 def test_prep_trims_by_option(recording, tmp_path):
     recording.with_suffix(".txt").write_text("a tone")
     for trim in (0.0, 40.0):

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from asr.audio import read_audio
 from asr.corpora.inspection import Progress
+from asr.corpora.threads import in_order
 from asr.errors import AudioError
 from asr.manifest import Utterance
 
@@ -25,25 +27,29 @@ def trim_silence(
     Returns:
         The splits, and a line about each utterance that could not be read.
     """
-    total = sum(len(utterances) for utterances in splits.values())
     pairs = [(split, u) for split, utterances in splits.items() for u in utterances]
     trimmed: dict[str, list[Utterance]] = {split: [] for split in splits}
     problems = []
-    for split, utterance in progress(pairs, total):
-        try:
-            trimmed[split].append(_trim(utterance, decibels))
-        except AudioError as error:
-            problems.append(f"{utterance.id}: {error}")
+    with in_order(partial(_trim, decibels), [u for _, u in pairs]) as results:
+        done = progress(results, len(pairs))
+        for (split, utterance), result in zip(pairs, done, strict=True):
+            if isinstance(result, Utterance):
+                trimmed[split].append(result)
+            else:
+                problems.append(f"{utterance.id}: {result}")
     return trimmed, problems
 
 
-def _trim(utterance: Utterance, decibels: float) -> Utterance:
+def _trim(decibels: float, utterance: Utterance) -> Utterance | AudioError:
     import librosa
 
     length = utterance.duration
-    samples = read_audio(
-        utterance.audio, _RATE, offset=utterance.offset, duration=length
-    )
+    try:
+        samples = read_audio(
+            utterance.audio, _RATE, offset=utterance.offset, duration=length
+        )
+    except AudioError as error:
+        return error
     _, (start, end) = librosa.effects.trim(samples, top_db=decibels)
     first = max(0.0, start / _RATE - MARGIN)
     last = min(len(samples), end) / _RATE + MARGIN
