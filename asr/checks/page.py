@@ -299,9 +299,8 @@ def _excerpts(
 ) -> dict[int, Excerpt | None]:
     """Return excerpts of the findings that are featured, by ``id`` of the finding.
 
-    None stands for a recording that cannot be decoded.
-
-    The first of every kind, then the second, so that no kind takes all the room.
+    The first of every kind, then the second, so that no kind takes all the room. None
+    stands for a recording that cannot be decoded.
     """
     wanted = [
         group[depth]
