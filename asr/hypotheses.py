@@ -36,6 +36,11 @@ def to_json(hypothesis: Hypothesis) -> str:
 
 def to_trn(hypothesis: Hypothesis) -> str:
     """Return one line of a NIST ``trn`` file: ``words (id)``."""
-    line = f"{' '.join(hypothesis.text.split())} ({hypothesis.id})"
+    return trn_line(hypothesis.id, hypothesis.text)
+
+
+def trn_line(name: str, text: str) -> str:
+    """Return the line of an id and its words in a NIST ``trn`` file."""
+    line = f"{' '.join(text.split())} ({name})"
     # A line that begins with ;; is a comment, unless the text has a space before it.
     return f" {line}" if line.startswith(";;") else line

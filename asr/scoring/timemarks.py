@@ -35,12 +35,10 @@ class Segment:
     """A line of an ``stm`` file.
 
     Attributes:
-        file: The recording.
-        transcript: What was said; ``start``, ``end`` and ``channel`` are set.
+        transcript: What was said, with recording, channel, speaker, start and end.
         ignored: Whether words of this time are left out of the scoring.
     """
 
-    file: str
     transcript: Transcript
     ignored: bool = False
 
@@ -102,7 +100,11 @@ def transcripts_of_words(path: Path) -> list[Transcript]:
                 f"{channel!r}; score it against an stm file, which has channels too"
             )
         found[file] = Transcript(
-            id=file, text=_text(words), channel=channel, words=tuple(words)
+            id=file,
+            text=_text(words),
+            recording=file,
+            channel=channel,
+            words=tuple(words),
         )
     return list(found.values())
 
@@ -131,7 +133,7 @@ def assign_words(
     heard: dict[str, Transcript] = {}
     by_channel: dict[Channel, list[Segment]] = {}
     for segment in segments:
-        key = (segment.file, segment.transcript.channel or "")
+        key = (segment.transcript.recording or "", segment.transcript.channel or "")
         by_channel.setdefault(key, []).append(segment)
     for key, group in by_channel.items():
         words = channels.get(key)
@@ -152,6 +154,7 @@ def assign_words(
                 Transcript(
                     id=f"{file}_{channel}",
                     text=_text(words),
+                    recording=file,
                     channel=channel,
                     words=tuple(words),
                 )
@@ -196,7 +199,6 @@ def _parse_segment(line: str, where: str) -> Segment:
         text = rest[0] if rest else ""
         extra["label"] = label.strip("<>")
     return Segment(
-        file=file,
         ignored=_IGNORED in text.lower(),
         transcript=Transcript(
             id="_".join(fields[:5]),
@@ -205,6 +207,7 @@ def _parse_segment(line: str, where: str) -> Segment:
             start=start,
             end=end,
             duration=round(end - start, 6),
+            recording=file,
             channel=channel,
             extra=extra,
         ),

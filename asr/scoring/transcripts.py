@@ -44,6 +44,7 @@ class Transcript:
         end: Where it ends, seconds; None if unknown.
         duration: Its length, seconds; None if unknown.
         audio: Path of the recording; None if unknown.
+        recording: Name of the recording, as ``stm`` and ``ctm`` have it.
         channel: Channel of the recording, as ``stm`` and ``ctm`` name it.
         words: The text's words with their times; empty where the file has none.
         extra: Further keys of a JSON line, as they came; ``label`` of an ``stm`` line.
@@ -56,6 +57,7 @@ class Transcript:
     end: float | None = None
     duration: float | None = None
     audio: Path | None = None
+    recording: str | None = None
     channel: str | None = None
     words: tuple[TimedWord, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
