@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import get_args, get_type_hints
 
 from asr.checks.codes import Severity
+from asr.checks.facts import TOLERANCE
 from asr.checks.findings import Finding, Item, Subject
 from asr.config import Config, ModelConfig
 from asr.lengths import frames_needed, output_frames
@@ -19,7 +20,7 @@ def frames(subject: Subject) -> Iterator[Finding]:
     for item in subject.items:
         needed = labels_frames(item, subject)
         there = output_frames(item.seconds, subject.config)
-        if needed > there and _timed(item):
+        if needed > there and timed(item):
             message = (
                 f"needs {needed} output frames, its {item.seconds:.2f} s give {there} "
                 f"at subsampling {factor}"
@@ -46,7 +47,7 @@ def infeasible(subject: Subject) -> dict[int, int]:
     needs = [
         (item.seconds, labels_frames(item, subject))
         for item in subject.train
-        if _timed(item)
+        if timed(item)
     ]
     return {
         factor: sum(
@@ -63,7 +64,7 @@ def batches(subject: Subject) -> Iterator[Finding]:
     slowest = slowest_speed(subject.config)
     for item in subject.train:
         seconds = item.seconds / slowest
-        if seconds > longest:
+        if seconds > longest and timed(item):
             message = (
                 f"lasts {item.seconds:.1f} s ({seconds:.1f} s at speed {slowest:g}), "
                 f"train.batch_seconds is {longest:g}"
@@ -82,6 +83,10 @@ def slowest_speed(config: Config) -> float:
     return min(1.0, *config.augment.speeds)
 
 
-def _timed(item: Item) -> bool:
-    """Return whether its length is known, so that lacking frames mean something."""
-    return item.seconds > 0
+def timed(item: Item) -> bool:
+    """Return whether its length can be judged: known, and its recording holds it."""
+    utterance = item.utterance
+    end = utterance.offset + (utterance.duration or 0)
+    # A whole recording is as long as it is, whatever a manifest says.
+    held = not utterance.offset or end <= item.recording.seconds + TOLERANCE
+    return item.seconds > 0 and held and not item.broken

@@ -63,7 +63,9 @@ def collect(
                 text=normalise(utterance.text or "", text),
                 index=len(items),
             )
-            items.append(replace(item, signal=None) if item.broken else item)
+            # Of a stretch that lasts nothing, one sample would be judged.
+            nothing = item.broken or utterance.duration == 0
+            items.append(replace(item, signal=None) if nothing else item)
     return items
 
 
@@ -112,7 +114,8 @@ def examine(
     findings.sort(key=lambda f: (SEVERITIES.index(f.severity), order[f.code]))
     infeasible = capacity.infeasible(subject)
     fitting = [factor for factor, count in infeasible.items() if not count]
-    longest = sorted(subject.train, key=lambda item: -item.seconds)[:_LONGEST]
+    timed = filter(capacity.timed, subject.train)
+    longest = sorted(timed, key=lambda item: -item.seconds)[:_LONGEST]
     slowest = capacity.slowest_speed(config)
     return Examination(
         subject=subject,

@@ -67,10 +67,12 @@ class Item:
 
     @property
     def seconds(self) -> float:
-        """Length: the manifest's, or what was measured where it has none."""
-        if self.utterance.duration is not None:
-            return self.utterance.duration
-        return self.signal.seconds if self.signal else 0.0
+        """Length: the manifest's, but not more than its recording holds."""
+        held = max(0.0, self.recording.seconds - self.utterance.offset)
+        duration = self.utterance.duration
+        if duration is None:
+            return held
+        return min(duration, held) if held else duration
 
     def finding(
         self,

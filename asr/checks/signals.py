@@ -82,7 +82,7 @@ def low_rate(subject: Subject) -> Iterator[Finding]:
     wanted = subject.config.features.sample_rate
     for item in subject.items:
         rate = item.recording.sample_rate
-        if 0 < rate < wanted:
+        if 0 < rate < wanted and not item.broken:
             message = f"{rate} Hz, the model has {wanted}"
             yield item.finding("signal-rate", message, value=rate)
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 
-from asr.checks.capacity import slowest_speed
+from asr.checks.capacity import slowest_speed, timed
 from asr.checks.findings import Finding, Item, Subject
 from asr.tokens import describe
 
@@ -38,11 +38,11 @@ def durations(subject: Subject) -> Iterator[Finding]:
     """Yield utterances outside training that are longer than all it plays."""
     if not subject.train:
         return
-    longest = max(item.seconds for item in subject.train)
+    longest = max((item.seconds for item in subject.train if timed(item)), default=0)
     longest /= slowest_speed(subject.config)
     for _, items in _others(subject):
         for item in items:
-            if item.seconds > longest:
+            if timed(item) and item.seconds > longest > 0:
                 message = (
                     f"lasts {item.seconds:.1f} s, training at most {longest:.1f} s"
                 )
