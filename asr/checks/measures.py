@@ -122,8 +122,9 @@ class Meter:
         self._count += len(samples)
         self._sums += sums
         self._squares += np.einsum("nc,nc->c", samples, samples)
-        self._tops[0].add(samples, samples.max(axis=0))
-        self._tops[1].add(samples, samples.min(axis=0), -1.0)
+        highest, lowest = samples.max(axis=0), samples.min(axis=0)
+        self._tops[0].add(samples, highest, still=highest == lowest)
+        self._tops[1].add(samples, lowest, -1.0, still=highest == lowest)
         words = np.rint(samples * 32768).clip(-32768, 32767).astype("<i2")
         self._hash.update(words.data)
         self._bits |= int(np.bitwise_or.reduce(words, axis=None))
@@ -146,15 +147,30 @@ class _Tops:
         """The largest value of any channel; not below 0."""
         return max(0.0, float(self._highest.max()))
 
-    def add(self, samples: Floats, extremes: Floats, sign: float = 1.0) -> None:
-        """Look at samples (N, C) with these extremes (C,); sign -1 for the lowest."""
+    def add(
+        self,
+        samples: Floats,
+        extremes: Floats,
+        sign: float = 1.0,
+        *,
+        still: npt.NDArray[np.bool_],
+    ) -> None:
+        """Look at samples (N, C).
+
+        Args:
+            samples: The samples.
+            extremes: The highest of each channel, or the lowest, (C,).
+            sign: -1 where they are the lowest.
+            still: Which channels do not move, (C,).
+        """
         higher = sign * extremes > self._highest
         self._flat[higher] = self._open[higher] = 0
         self._highest = np.maximum(self._highest, sign * extremes)
         self._seen += len(samples)
         reached = sign * extremes == self._highest
         self._close(~reached)
-        for channel in np.flatnonzero(reached):
+        self._open[reached & still] += len(samples)
+        for channel in np.flatnonzero(reached & ~still):
             at = np.flatnonzero(samples[:, channel] == extremes[channel])
             self._add_runs(channel, at, len(samples))
 
@@ -253,8 +269,9 @@ class _Frames:
         used = np.flatnonzero(smooth > max(floor, strongest * 10 ** (BAND_RANGE / 10)))
         if not len(used):
             return 0.0
-        # The last bin whose median stands out is the centre of its window.
-        return float(min((used[-1] + BAND_BINS // 2) * width, self._rate / 2))
+        if used[-1] == len(smooth) - 1:
+            return self._rate / 2
+        return float((used[-1] + BAND_BINS // 2) * width)  # the middle of the window
 
 
 def _decibels(power: float) -> float:
