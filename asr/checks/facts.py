@@ -15,23 +15,31 @@ TOLERANCE = 0.05
 class Signal:
     """What was measured of one stretch of a recording, as it was decoded.
 
-    Levels are in dBFS (0 is a full-scale square wave, -inf is written as -200).
+    Levels are in dBFS: 0 is a square wave at full scale, a sine there has -3.01, and
+    -200 is digital silence. But for the peak they are of the signal without its mean,
+    so that an offset is not taken for sound. Samples that are not finite count as 0.
 
     Attributes:
         seconds: Length.
         peak: Level of the largest sample of any channel.
         level: Mean level (RMS) over channels.
         channels: Mean level of each channel.
-        speech: Level of the loudest 25 ms frames (95th percentile).
-        noise: Level of the quietest 25 ms frames (10th percentile).
-        speech_seconds: Time with speech: frames above both a floor and the noise.
+        speech: Level that 95 % of the frames do not exceed. Frames have 25 ms, do not
+            overlap, and are of the mean of all channels, which is what training hears:
+            channels in opposite phase are silent.
+        noise: Level that 10 % of the frames do not exceed.
+        speech_seconds: Time of the frames above -60 dBFS and above the noise: by 30 %
+            of the distance from noise to speech, and by 3 dB at least.
         dc: Mean of the samples, full scale is 1; of the worst channel, with its sign.
         clipped: Share of samples, 0 to 1, in flat tops: runs of three or more equal
-            samples at the stretch's own peak.
-        nonfinite: Samples that are NaN or infinite; measured without them.
-        bandwidth: Highest frequency, Hz, that holds more than the recording's floor.
-        digest: Hash of the samples as 16 bits: equal for equal audio in any lossless
-            format.
+            samples at the highest value of a channel, or at its lowest, if it is at
+            least half the peak, 0.01 and 100 steps of the quantisation.
+        nonfinite: Samples that are NaN or infinite.
+        bandwidth: Highest frequency, Hz, with more than -56 dB of the strongest between
+            200 and 3400 Hz and more than 16 bits' rounding, in the mean spectrum; half
+            the sample rate where there is no upper end, 0 where nothing is heard.
+        digest: Hash of rate, channels and all samples rounded to 16 bits: equal for
+            equal audio in any lossless format.
     """
 
     seconds: float
@@ -68,15 +76,18 @@ class Recording:
     """What was found in one file.
 
     Attributes:
-        path: The file.
+        path: The file, as it was asked for.
         size: Bytes; 0 if there is none.
         modified: Time of modification, ns.
         format: Container, libsndfile's name (WAV, FLAC, OGG …); "" if not readable.
         sample_rate: Hz; 0 if not readable.
         channels: How many; 0 if not readable.
-        seconds: Decoded audio; 0 if not readable.
-        problems: What is wrong with the file.
-        signals: What was measured, by stretch; none where there is nothing to decode.
+        seconds: Decoded audio, or what the header says if it was not decoded; 0 if not
+            readable.
+        problems: What is wrong with the file: one that makes it useless at most, the
+            most telling, and before any notes.
+        signals: What was measured, by stretch; ``asr.checks.scan.find_signal`` knows
+            which stretches are the whole recording. None where nothing was decoded.
     """
 
     path: Path

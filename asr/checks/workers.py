@@ -85,7 +85,7 @@ def _hire(
     decode: bool,
 ) -> None:
     here, there = context.Pipe()
-    process = context.Process(target=_work, args=(there, decode), daemon=True)
+    process = context.Process(target=work, args=(there, decode), daemon=True)
     process.start()
     # Else the pipe would not end when the process does.
     there.close()
@@ -128,7 +128,7 @@ def _crashed(path: Path) -> Recording:
     )
 
 
-def _work(pipe: Connection, decode: bool) -> None:
+def work(pipe: Connection, decode: bool) -> None:
     """Scan what comes through the pipe until nothing does."""
     # Ctrl-C reaches all processes of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
