@@ -25,6 +25,17 @@ class TextConfig:
     """``strip`` turns punctuation and symbols into spaces."""
     inside_words: str = "'"
     """Characters that ``strip`` leaves alone between two letters or digits."""
+    normaliser: Literal["basic", "english"] = "basic"
+    """``english`` first spells numbers, money, symbols, ``Mr.`` as a reader does."""
+    numbers: str = ""
+    """Language that ``basic`` spells numbers in, as num2words calls it; "" none."""
+
+    def __post_init__(self) -> None:
+        if self.normaliser == "english" and self.numbers not in ("", "en"):
+            raise ConfigError(
+                f'text.numbers = "{self.numbers}" contradicts text.normaliser = '
+                '"english", which spells them in English; leave out one of the two'
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +45,8 @@ class TokenConfig:
     unit: Literal["char", "subword"] = "char"
     size: int = 200
     """Number of subwords (sentencepiece unigram); characters take what is there."""
+    characters: str = ""
+    """What normalised texts may hold; "" takes the training texts' own characters."""
 
     def __post_init__(self) -> None:
         _require(self.size >= 2, "tokens.size", "at least 2")

@@ -3,6 +3,8 @@
 import unicodedata
 
 from asr.config import TextConfig
+from asr.english import spell_english
+from asr.spelling import spell_numbers
 
 #: Typographic and modifier apostrophes, written as the plain one.
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\uff07", "'"))
@@ -13,6 +15,7 @@ _JOINERS = "\u200c\u200d"
 def normalise(text: str, config: TextConfig) -> str:
     """Return the text in the form that is trained on and scored.
 
+    Numbers, symbols and abbreviations are spelled as configured, see :func:`spell`;
     Unicode form and case as configured; control and format characters (BOM, direction
     marks, zero-width spaces) go; with ``punctuation = "strip"`` punctuation and symbols
     become spaces, save ``inside_words`` between letters, digits or marks; runs of white
@@ -20,18 +23,40 @@ def normalise(text: str, config: TextConfig) -> str:
 
     >>> normalise("Don't  say “U.S.” – O’Neill!", TextConfig())
     "don't say u s o'neill"
+
+    Raises:
+        ConfigError: If ``numbers`` is no language that num2words knows.
+        MissingPackageError: If numbers are wanted and num2words is not installed.
     """
-    text = unicodedata.normalize(config.form, text)
-    text = "".join(c for c in text if unicodedata.category(c) != "Cf" or c in _JOINERS)
+    text = spell(text, config)
     if config.case == "lower":
         text = text.lower()
     elif config.case == "upper":
         text = text.upper()
     if config.punctuation == "strip":
         text = _strip_punctuation(text.translate(_APOSTROPHES), config.inside_words)
-    text = "".join(" " if unicodedata.category(c) == "Cc" else c for c in text)
+    if not text.isprintable():
+        text = "".join(" " if unicodedata.category(c) == "Cc" else c for c in text)
     # Changing case can take a text out of its normal form (U+0130 does).
     return " ".join(unicodedata.normalize(config.form, text).split())
+
+
+def spell(text: str, config: TextConfig) -> str:
+    """Return the text with what the config says in words, and nothing else removed.
+
+    The first step of :func:`normalise`, which raises the same: in the configured
+    Unicode form, without format characters, which could stand within a number.
+    """
+    text = unicodedata.normalize(config.form, text)
+    if not text.isascii():
+        text = "".join(filter(_is_no_format, text))
+    if config.normaliser == "english":
+        return spell_english(text)
+    return spell_numbers(text, config.numbers) if config.numbers else text
+
+
+def _is_no_format(character: str) -> bool:
+    return unicodedata.category(character) != "Cf" or character in _JOINERS
 
 
 def _strip_punctuation(text: str, inside_words: str) -> str:

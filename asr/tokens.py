@@ -92,15 +92,26 @@ class Tokens:
 def build_tokens(texts: Sequence[str], config: TokenConfig) -> Tokens:
     """Return the tokens for normalised training texts.
 
-    Characters are sorted by code point, so the same texts give the same ids.
+    Characters are sorted by code point, so the same texts give the same ids. With
+    ``config.characters`` these are the tokens whether the texts hold them or not, and
+    the space if the texts have one; subwords are learnt from texts of these only.
 
     Raises:
-        TokenError: If the texts hold no character, or too few for the subwords wanted.
+        TokenError: If the texts hold no character, one that ``config.characters`` has
+            not, or too few for the subwords wanted.
         MissingPackageError: If subwords are wanted and sentencepiece is not installed.
     """
     characters = sorted(set().union(*texts)) if texts else []
     if not characters:
         raise TokenError("the training texts hold no character to learn")
+    if config.characters:
+        given = set(config.characters) | ({" "} & set(characters))
+        missing = Counter(c for text in texts for c in text if c not in given)
+        if missing:
+            raise TokenError(
+                f"no token for {describe(missing)}: not in tokens.characters"
+            )
+        characters = sorted(given)
     if config.unit == "char":
         return Tokens((BLANK, *characters))
     return _train_subwords(texts, config.size)

@@ -21,6 +21,8 @@ ROWS = [
     {"config", "files"},
     {
         "text",
+        "english",
+        "spelling",
         "tokens",
         "audio",
         "manifest",
@@ -39,6 +41,8 @@ TORCH_FREE = {
     "config",
     "files",
     "text",
+    "english",
+    "spelling",
     "tokens",
     "audio",
     "manifest",

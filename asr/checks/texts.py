@@ -30,6 +30,7 @@ from asr.checks.findings import Finding, Item, Subject
 from asr.checks.lookalikes import Lookalikes, script
 from asr.checks.lookalikes import describe as describe_lookalike
 from asr.errors import some
+from asr.text import spell
 
 #: Utterances and characters from which on a rare character is a surprise.
 _ENOUGH_TEXTS, _ENOUGH_CHARACTERS = 300, 10_000
@@ -172,7 +173,10 @@ def symbols(subject: Subject) -> Iterator[Finding]:
     A warning also where the normaliser drops them: a spoken word is dropped with them.
     """
     for item, text in _written(subject):
-        found = Counter(c for c in text if is_spoken(c))
+        if not any(map(is_spoken, text)):
+            continue
+        spelled = spell(text, subject.config.text)
+        found = Counter(c for c in spelled if is_spoken(c))
         if found:
             kept = any(c in item.text for c in found)
             after = "normalisation keeps it" if kept else "normalisation drops it"
