@@ -12,7 +12,7 @@ from asr.scoring.alignment import Counts
 from asr.scoring.inputs import read_inputs, read_transcripts
 from asr.scoring.transcripts import TimedWord, Transcript
 from asr.scoring.writers import (
-    Comparison,
+    AlignedUtterance,
     write_ctm,
     write_pra,
     write_stm,
@@ -145,9 +145,11 @@ def test_pra_has_sclites_layout(tmp_path):
         path,
         "hyp.trn",
         [
-            Comparison(id="u1", speaker="s1", counts=counts, pairs=pairs),
-            Comparison(id="u2", speaker=None, counts=Counts(), pairs=[]),
-            Comparison(id="u3", speaker="s1", counts=Counts(hits=1), pairs=pairs[:1]),
+            AlignedUtterance(id="u1", speaker="s1", counts=counts, pairs=pairs),
+            AlignedUtterance(id="u2", speaker=None, counts=Counts(), pairs=[]),
+            AlignedUtterance(
+                id="u3", speaker="s1", counts=Counts(hits=1), pairs=pairs[:1]
+            ),
         ],
     )
     assert path.read_text() == (
@@ -188,7 +190,9 @@ def test_pra_says_what_sclites_says(tmp_path):
         tmp_path / "ours",
         "hyp.trn",
         [
-            Comparison(id=name, speaker="s", counts=counts[name], pairs=pairs[name])
+            AlignedUtterance(
+                id=name, speaker="s", counts=counts[name], pairs=pairs[name]
+            )
             for name in pairs
         ],
     )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from asr.errors import ManifestError, ScoreError
 from asr.scoring.rows import read_rows
@@ -17,12 +17,11 @@ from asr.scoring.timemarks import (
 from asr.scoring.transcripts import Transcript, by_id, read_lines, require_distinct
 
 #: json: JSON lines of ours, NeMo's and other manifests. kaldi: ``id words``. trn, stm
-#: and ctm: sclite's. lines: nothing but words, matched by line number.
-Kind = Literal["json", "kaldi", "trn", "stm", "ctm", "lines"]
+#: and ctm: sclite's. Plain texts have no kind of their own: nothing tells them.
+Kind = Literal["json", "kaldi", "trn", "stm", "ctm"]
 #: Which text of a line is wanted where a NeMo manifest has both.
 Role = Literal["ref", "hyp"]
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
 _SUFFIXES: dict[str, Kind] = {
     ".jsonl": "json",
     ".json": "json",
@@ -121,8 +120,6 @@ def read_transcripts(
         return [s.transcript for s in read_stm(path) if not s.ignored]
     if kind == "ctm":
         return transcripts_of_words(path)
-    if kind == "lines":
-        return _read_plain(path)
     return _read_trn(path) if kind == "trn" else _read_kaldi(path)
 
 

@@ -19,7 +19,7 @@ _NOBODY = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class AlignedUtterance:
     """What a ``pra`` file says of an utterance."""
 
     id: str
@@ -76,7 +76,7 @@ def write_stm(path: Path, transcripts: Iterable[Transcript]) -> None:
     _write(path, (line for *_, line in lines))
 
 
-def write_pra(path: Path, system: str, utterances: Iterable[Comparison]) -> None:
+def write_pra(path: Path, system: str, utterances: Iterable[AlignedUtterance]) -> None:
     """Write every utterance's alignment in the layout of sclite's ``.pra``.
 
     Unlike there, words keep their case, and columns fit what a terminal shows.
@@ -84,7 +84,7 @@ def write_pra(path: Path, system: str, utterances: Iterable[Comparison]) -> None
     Raises:
         FileError: If the file cannot be written.
     """
-    groups: dict[str, list[Comparison]] = {}
+    groups: dict[str, list[AlignedUtterance]] = {}
     for utterance in utterances:
         groups.setdefault(utterance.speaker or _NOBODY, []).append(utterance)
     lines = ["", "", "\t\tDUMP OF SYSTEM ALIGNMENT STRUCTURE", ""]
@@ -97,7 +97,7 @@ def write_pra(path: Path, system: str, utterances: Iterable[Comparison]) -> None
     _write(path, lines)
 
 
-def _alignment(utterance: Comparison) -> list[str]:
+def _alignment(utterance: AlignedUtterance) -> list[str]:
     counts = utterance.counts
     numbers = (
         counts.hits,
