@@ -4,6 +4,7 @@ Each word is two notes in a row, so that a recogniser has to hear order, not onl
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import soundfile
 
 from asr.config import load_config
 from asr.corpora import PrepOptions, prepare
+from tests.pages import BROWSER, DRIVER, Driver
 
 # As cli.main does: beside a busy program, threads that spin take many times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -90,3 +92,13 @@ def trained(prepared, small, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("experiment")
     train(prepared, out, load_config(None, small))
     return out
+
+
+@pytest.fixture
+def driver(tmp_path) -> Iterator[Driver]:
+    """A browser to be driven."""
+    if not (BROWSER and DRIVER):
+        pytest.skip("no Chromium, or no chromedriver")
+    driver = Driver(tmp_path)
+    yield driver
+    driver.quit()

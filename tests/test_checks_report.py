@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from asr import __version__
-from asr.checks.charts import histogram, round_edges, round_step, round_ticks
 from asr.checks.codes import CODES
-from asr.checks.display import decimal, duration, glyph, name, visible
 from asr.checks.facts import Recording
 from asr.checks.findings import Examination, Finding, Item, Subject
 from asr.checks.report import report_tree, write_report
@@ -195,91 +193,3 @@ def test_kinds_come_worst_first_then_in_the_order_of_the_codes():
 def test_the_slowest_speed_is_never_faster_than_normal():
     config = Config()
     assert slowed_seconds(item(0, seconds=9), config) == pytest.approx(10)
-
-
-@pytest.mark.parametrize(
-    ("low", "high"), [(0, 1), (0.3, 17.2), (-61.5, -11), (5, 5), (0, 0), (-3, 1e6)]
-)
-@pytest.mark.parametrize("most", [5, 24, 40])
-def test_edges_are_round_even_and_reach_around_the_values(low, high, most):
-    edges = round_edges(low, high, most)
-    assert edges[0] <= low <= high <= edges[-1]
-    assert 1 <= len(edges) - 1 <= most
-    steps = np.diff(edges)
-    assert steps == pytest.approx(steps[0])
-    digits = f"{steps[0]:.0e}"
-    assert digits[0] in "125"
-    assert all(len(f"{edge:.10g}") <= 10 for edge in edges)
-
-
-def test_ticks_are_few_round_and_inside():
-    assert round_ticks(0.4, 6.1, 6) == [1, 2, 3, 4, 5, 6]
-    assert round_ticks(-60, -10, 6) == [-60, -50, -40, -30, -20, -10]
-    assert round_step(1.0) == 1
-
-
-def test_every_value_is_counted_once():
-    rng = np.random.default_rng(3)
-    values = {"train": [*rng.gamma(3, 2, 2000).tolist(), 900.0], "dev": [0.5, 1.0]}
-    found = histogram(values)
-    assert found is not None
-    assert [row.total for row in found.rows] == [2001, 2]
-    train = found.rows[0]
-    assert train.above >= 1
-    assert train.high == 900
-    assert found.edges[-1] < 30  # the one far off does not squeeze the others
-    counted = np.histogram(
-        [v for v in values["train"] if found.edges[0] <= v <= found.edges[-1]],
-        bins=len(train.counts),
-        range=(found.edges[0], found.edges[-1]),
-    )[0]
-    assert np.abs(counted - train.counts).max() <= 1
-
-
-@pytest.mark.parametrize(
-    "values", [{}, {"train": []}, {"train": [math.nan]}, {"train": [-math.inf]}]
-)
-def test_nothing_to_draw(values):
-    assert histogram(values) is None
-
-
-def test_one_value_has_a_bar_inside_the_axis():
-    found = histogram({"train": [2.0, 2.0]})
-    assert found is not None
-    assert found.rows[0].top == 2
-    assert 0 <= found.place(2.0) <= 1
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("a<b>&\"'", "a&lt;b&gt;&amp;&#34;&#39;"),
-        ("a\x00b", 'a<span class="cp">U+0000</span>b'),
-        ("\u202eevil", '<span class="cp">U+202E</span>evil'),
-        ("\ufeffx", '<span class="cp">U+FEFF</span>x'),
-        ("a\u00a0b", 'a<span class="cp">U+00A0</span>b'),
-        ("\udcff", '<span class="cp">U+DCFF</span>'),
-        ("e\u0301", "e\u0301"),
-        ("می\u200cخواهم", "می\u200cخواهم"),
-        ("a\u200cb", 'a<span class="cp">U+200C</span>b'),
-    ],
-)
-def test_what_cannot_be_seen_is_written_out(text, shown):
-    assert visible(text) == shown
-
-
-def test_long_texts_are_cut_and_say_so():
-    shown = visible("x" * 2000, 10)
-    assert shown == 'xxxxxxxxxx <span class="cut">… 2,000 characters in all</span>'
-
-
-def test_characters_have_something_to_see_and_a_name():
-    assert glyph("\u0301") == "\u25cc\u0301"
-    assert name("\ue000") == "PRIVATE USE"
-    assert name("я") == "CYRILLIC SMALL LETTER YA"
-
-
-def test_numbers_are_written_for_people():
-    assert decimal(-0.001) in ("0", "−0")
-    assert decimal(1e6) == "1,000,000"
-    assert duration(59.96) == "60.0 s"

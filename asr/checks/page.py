@@ -1,7 +1,5 @@
 """The findings as one HTML page, for people; nothing in it is loaded from elsewhere."""
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,14 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
-from asr import __version__
-from asr.checks import display
-from asr.checks.charts import Histogram, histogram
 from asr.checks.findings import Examination, Finding, Item, Subject
-from asr.checks.pictures import Excerpt, excerpt
 from asr.checks.totals import (
     Kind,
     character_counts,
@@ -25,7 +18,10 @@ from asr.checks.totals import (
     slowed_seconds,
     totals,
 )
-from asr.files import write_text
+from asr.pages import display
+from asr.pages.charts import Histogram, histogram
+from asr.pages.pictures import Excerpt, excerpt
+from asr.pages.template import write_filled
 
 #: Findings of each kind that are shown with a picture, and of all kinds together.
 _FEATURED, _MOST_FEATURED = 3, 30
@@ -129,25 +125,8 @@ def write_page(path: Path, examination: Examination, title: str) -> None:
     Raises:
         FileError: If the file cannot be written.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        number=display.number,
-        duration=display.duration,
-        decimal=display.decimal,
-        fixed=display.fixed,
-        plural=display.plural,
-        visible=display.visible,
-        plain=display.plain,
-        csp_hash=_csp_hash,
-    )
-    page = environment.get_template("page.html").render(_context(examination, title))
-    write_text(path, page.encode(errors="replace").decode())
+    template = Path(__file__).with_name("page.html")
+    write_filled(path, template, _context(examination, title))
 
 
 def _context(examination: Examination, title: str) -> dict[str, Any]:
@@ -158,7 +137,6 @@ def _context(examination: Examination, title: str) -> dict[str, Any]:
         apart = {"all splits": subject.items}
     characters, more_characters = _characters(subject, apart)
     return {
-        "version": __version__,
         "title": title,
         "counts": severities(examination),
         "headline": _headline(examination),
@@ -330,9 +308,3 @@ def _excerpts(
 
 def _excerpt(place: tuple[Path, float, float | None]) -> Excerpt | None:
     return excerpt(*place)
-
-
-def _csp_hash(content: str) -> str:
-    """Return what a content security policy calls an inline script or style by."""
-    digest = hashlib.sha256(content.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"

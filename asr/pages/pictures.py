@@ -14,7 +14,7 @@ from PIL import Image
 
 from asr.audio import Samples
 
-#: Seconds of an excerpt, at most.
+#: Seconds of an excerpt, at most, where nothing else is asked for.
 LONGEST = 4.0
 #: Pixels of a spectrogram.
 WIDTH, HEIGHT = 320, 80
@@ -51,7 +51,8 @@ class Excerpt:
 
     Attributes:
         audio: Data URI of a sound file.
-        picture: Data URI of a PNG, time to the right, 0 Hz to Nyquist upwards.
+        picture: Data URI of a PNG, time to the right, 0 Hz to Nyquist upwards; "" if
+            none was wanted.
         seconds: Length of the excerpt.
         start: Where in the recording it starts, seconds.
         sample_rate: The recording's, Hz.
@@ -65,14 +66,26 @@ class Excerpt:
 
 
 def excerpt(
-    path: Path, offset: float = 0.0, duration: float | None = None
+    path: Path,
+    offset: float = 0.0,
+    duration: float | None = None,
+    *,
+    longest: float = LONGEST,
+    picture: bool = True,
 ) -> Excerpt | None:
     """Return the first seconds of an utterance; None if nothing can be decoded.
 
     What is decoded is bounded, whatever the file's header claims, and what comes
     before damage is used. No recording makes this raise.
+
+    Args:
+        path: The recording.
+        offset: Where the utterance begins, seconds.
+        duration: Its length, seconds; None if it goes on to the end.
+        longest: Seconds of the excerpt, at most.
+        picture: Whether it is to be seen too.
     """
-    seconds = LONGEST if duration is None else min(LONGEST, duration)
+    seconds = longest if duration is None else min(longest, duration)
     try:
         # Not a pipe or a device, which may never end.
         if not path.is_file():
@@ -82,7 +95,7 @@ def excerpt(
             return None
         return Excerpt(
             audio=_sound(samples, rate),
-            picture=_data_uri("image/png", spectrogram(samples)),
+            picture=_data_uri("image/png", spectrogram(samples)) if picture else "",
             seconds=len(samples) / rate,
             start=offset,
             sample_rate=rate,

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from asr.checks import pictures
-from asr.checks.pictures import HEIGHT, WIDTH, excerpt, spectrogram
+from asr.pages import pictures
+from asr.pages.pictures import HEIGHT, WIDTH, excerpt, spectrogram
 
 RATE = 16000
 

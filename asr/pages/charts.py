@@ -1,4 +1,4 @@
-"""The numbers behind the page's charts."""
+"""The numbers behind the pages' charts."""
 
 import math
 from bisect import bisect_right

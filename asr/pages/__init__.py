@@ -1,0 +1,1 @@
+"""What the HTML pages of all stages share: their look, numbers, charts and sounds."""
