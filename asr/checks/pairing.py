@@ -43,7 +43,9 @@ def same_audio(subject: Subject) -> Iterator[Finding]:
     for item in subject.items:
         if item.signal is not None and item.signal.speech >= SILENT:
             groups.setdefault(item.signal.digest, []).append(item)
-    for group in groups.values():
+    for alike in groups.values():
+        # One without a text contradicts nobody; that it has none is said elsewhere.
+        group = [item for item in alike if item.text] or alike
         if len(group) < 2:
             continue
         if len({item.text for item in group}) > 1:
