@@ -8,6 +8,7 @@ import csv
 import json
 import os
 import random
+import re
 import struct
 import sys
 import zipfile
@@ -28,7 +29,7 @@ from asr.lengths import output_frames
 
 RATE = 16000
 #: Clean utterances: so many that rare letters and odd speaking rates stand out.
-CLEAN = {"train": 480, "dev": 60, "test": 20}
+CLEAN = {"train": 420, "dev": 60, "test": 20}
 #: Kept out of it: its recording has a DC offset.
 SPOILT = "cen4-mgah-b"
 WORDS = """
@@ -179,6 +180,12 @@ CODINGS = {
     ".au": ("AU", "PCM_16"),
     ".caf": ("CAF", "PCM_16"),
 }
+#: Headers that say how many bytes follow.
+PROMISING = (".rf64", ".w64", ".sph", ".aiff", ".au", ".caf")
+
+
+#: An ID3v2 tag of 10 + 100 bytes.
+TAG = b"ID3\x04\0\0\0\0\0\x64" + bytes(100)
 
 
 def junk(count):
@@ -254,6 +261,32 @@ def _(it, name):
     it.line(name)
 
 
+@plant("link-loop", "file-unreadable")
+def _(it):
+    path = it.folder / "loop.wav"
+    if sys.platform == "win32":
+        path.mkdir()
+    else:
+        path.symlink_to(path)
+    it.line(path)
+
+
+if hasattr(os, "mkfifo"):
+
+    @plant("pipe", "file-unreadable")
+    def _(it):
+        os.mkfifo(it.folder / "pipe.wav")
+        it.line("pipe.wav")
+
+
+if hasattr(os, "getuid") and os.getuid():
+
+    @plant("forbidden", "file-unreadable")
+    def _(it):
+        it.write()
+        Path(it.rows[0][1]["audio_filepath"]).chmod(0)
+
+
 @plant("folder", "file-unreadable")
 def _(it):
     (it.folder / "folder.wav").mkdir()
@@ -269,6 +302,30 @@ def _(it, suffix):
 @plants("file-truncated", {f"header-cut{s}": s for s in (".wav", ".flac", ".ogg")})
 def _(it, suffix):
     it.write(it.encoded(suffix)[:30], suffix)
+
+
+@plants("file-truncated", {f"less-10{s}": s for s in CODINGS})
+def _(it, suffix):
+    it.write(it.encoded(suffix)[:-10], suffix)
+
+
+@plants(
+    "file-truncated", {c: c for c in ("ULAW", "ALAW", "MS_ADPCM", "PCM_24", "FLOAT")}
+)
+def _(it, coding):
+    it.write(it.encoded(subtype=coding)[:-1000])
+
+
+@plant("cut-at-page.opus", "file-truncated")
+def _(it):
+    it.samples = np.tile(it.samples, 3)
+    data = it.encoded(".opus")
+    it.write(data[: data.rindex(b"OggS")], ".opus")
+
+
+@plant("cut-after-tag.flac", "file-truncated")
+def _(it):
+    it.write(TAG + it.encoded(".flac")[:-5000], ".flac")
 
 
 @plants("file-damaged", {f"damaged{s}": s for s in (".flac", ".ogg", ".opus", ".mp3")})
@@ -312,6 +369,31 @@ def _(it):
     it.write(patched(data, 40, "<I", 0x6FFFFFDC))
 
 
+@plant("header-of-hours-believed", "file-header")
+def _(it):
+    it.write(patched(it.encoded(), 40, "<I", 0x6FFFFFDC), duration=0x6FFFFFDC / 32000)
+
+
+def promising(suffix, data):
+    """Return a file whose header promises more than a disk can hold."""
+    if suffix == ".sph":
+        return re.sub(rb"(sample_count -i) \d+\n", rb"\1 99999999999\n", data)
+    layout, mark, skip = {
+        ".au": (">I", b".snd", 8),
+        ".aiff": (">I", b"SSND", 4),
+        ".caf": (">q", b"data", 4),
+        ".w64": ("<q", b"data", 16),
+        ".rf64": ("<q", b"ds64", 16),
+    }[suffix]
+    place = data.index(mark) + skip
+    return patched(data, place, layout, 1 << (30 if layout == ">I" else 50))
+
+
+@plants("file-header", {f"promising{s}": s for s in PROMISING})
+def _(it, suffix):
+    it.write(promising(suffix, it.encoded(suffix)), suffix)
+
+
 @plant("header-of-weeks.flac", "file-header")
 def _(it):
     it.write(flac_total(it.encoded(".flac"), (1 << 36) - 1), ".flac")
@@ -340,6 +422,27 @@ def _(it):
 @plant("of-a-pipe.flac", "file-length")
 def _(it):
     it.write(flac_total(it.encoded(".flac"), 0), ".flac")
+
+
+UNUSUAL = {
+    "bytes-after": (".wav", lambda data: data + junk(5000)),
+    "list-after": (".wav", lambda data: data + b"LIST\x04\0\0\0INFO"),
+    "tag-before": (".flac", lambda data: TAG + data),
+    "tag-before-mp3": (".mp3", lambda data: TAG + data),
+    "tag-after-mp3": (".mp3", lambda data: data + b"TAG" + bytes(125)),
+    "wrong-riff-size": (".wav", lambda data: patched(data, 4, "<I", 0)),
+}
+
+
+@plants("", UNUSUAL)
+def _(it, what):
+    suffix, change = what
+    it.write(change(it.encoded(suffix)), suffix)
+
+
+@plants("", {f"as-{c}": c for c in ("ULAW", "MS_ADPCM", "PCM_U8", "PCM_24", "DOUBLE")})
+def _(it, coding):
+    it.write(it.encoded(subtype=coding))
 
 
 @plants("", {f"whole{suffix}": suffix for suffix in CODINGS})
@@ -419,12 +522,13 @@ SIGNALS = {
         "silent": lambda s: 0 * s,
         "nearly-silent": lambda s: to_peak(s, 10 ** (-72 / 20)),
         "one-value": lambda s: 0 * s + 8000,
+        "against-each-other": lambda s: np.stack([s // 2, -(s // 2)], 1),
     },
     "signal-quiet": {"quiet": lambda s: to_peak(s, 10 ** (-40 / 20))},
     "signal-clipped": {
         "clipped": lambda s: to_peak(s, 4).clip(-1, 32767 / 32768),
         "clipped-at-half": lambda s: to_peak(s, 3).clip(-0.5, 0.5),
-        "clipped-above": lambda s: to_peak(s, 1).clip(-1, 0.6),
+        "clipped-unevenly": lambda s: to_peak(s, 3).clip(-0.9, 0.5),
     },
     "signal-dc": {
         "offset-up": lambda s: to_peak(s, 0.5) + 0.1,
@@ -432,6 +536,7 @@ SIGNALS = {
     },
     "signal-channel": {
         "dead-right": lambda s: np.stack([s, 0 * s], 1),
+        "noise-left": lambda s: np.stack([np.arange(len(s)) % 3, s], 1).astype("i2"),
         "dead-left": lambda s: np.stack([0 * s, s], 1),
     },
     "signal-bandwidth": {
@@ -489,15 +594,23 @@ TEXTS = {
         "cyrillic-capital": "\u0421at {}",
         "greek": "{} f\u03bfur",
         "cyrillic-word": "{} \u0430",
+        "armenian": "{} h\u0585use",
     },
     "text-digits": {"digits": "{} 12", "ordinal": "{} 3rd", "fraction": "{} \u00bd"},
     "text-symbols": {
         "percent": "{} %",
         "and": "{} & co",
         "euro": "{} \u20ac",
+        "degrees": "{} \u00b0",
+        "entity": "{} &amp; co",
         "at": "{} @ home",
     },
-    "text-control": {"return": "{}\r", "tabulator": "a\t{}", "null": "a\0 {}"},
+    "text-control": {
+        "return": "{}\r",
+        "tabulator": "a\t{}",
+        "null": "a\0 {}",
+        "line": "{}\u2028a",
+    },
     "text-control=warning": {"windows": "{} it\u0092s", "lost": "{} caf\ufffd"},
     "text-invisible": {
         "mark-inside": "{} a\ufeff",
@@ -505,17 +618,20 @@ TEXTS = {
         "zero-width": "{} a\u200bb",
         "soft-hyphen": "{} win\u00addow",
         "direction": "{} a\u202e",
+        "two-marks": "\ufeff{}\u200e",
     },
     "text-invisible=warning text-rare": {
         "joiner": "{} a\u200db",
         "non-joiner": "{} a\u200cb",
     },
-    "text-rare": {"rare": "{} na\u00efve"},
+    "text-rare": {"rare": "{} na\u00efve", "mojibake": "{} caf\u00c3\u00a9"},
     "": {
         **{f"accent-{n}": "{} caf\u00e9" for n in range(3)},
         **{f"apostrophe-{n}": "{} it\u2019s" for n in range(3)},
         "punctuation": "\u201e{}\u201c \u2013 good.",
         "new-line": "{}\n",
+        "hard-space": "{}\u00a0a",
+        "quotes": "\u00ab{}\u00bb, a \u2013 b\u2026",
     },
 }
 
@@ -566,6 +682,24 @@ def _(it):
 def _(it):
     it.write()
     it.write(suffix=".flac", end="-2")
+
+
+@plant("same-audio-other-marks", {"-2": "pair-audio"})
+def _(it):
+    it.write()
+    it.write(end="-2", text=f"{it.text}!")
+
+
+@plant("same-audio-no-text", {"-2": "text-missing"})
+def _(it):
+    it.write()
+    it.write(end="-2", text=None)
+
+
+@plant("leak-other-text", {"": "pair-texts", "-2": "pair-texts"})
+def _(it):
+    it.write()
+    it.write(end="-2", text=it.text[::-1], split="dev")
 
 
 @plant("leak", {"": "pair-audio=error", "-2": "split-sentence"})
@@ -755,7 +889,21 @@ def test_the_table_is_large_enough():
     assert len(DEFECTS) + len(BAD_LINES) + 1 >= 100
 
 
-@pytest.mark.parametrize("entry", DEFECTS, ids=lambda entry: entry.name)
+#: What the code does not do yet, and what it does instead.
+MISSED = {
+    "less-10.mp3": "a last frame that is not whole passes where the header counts them",
+    "cut-after-tag.flac": "a FLAC behind an ID3 tag is looked at by the decoder alone",
+}
+
+
+def cases():
+    for entry in DEFECTS:
+        missed = MISSED.get(entry.name)
+        marks = [pytest.mark.xfail(strict=True, reason=missed)] if missed else []
+        yield pytest.param(entry, id=entry.name, marks=marks)
+
+
+@pytest.mark.parametrize("entry", list(cases()))
 def test_each_is_found(entry, findings):
     names = {entry.name, f"{entry.name}-2"}
     assert found_of(findings, names) == entry.expected()
