@@ -35,7 +35,7 @@ class Signal:
             samples at the highest value of a channel, or at its lowest, if it is at
             least half the peak, 0.01 and 100 steps of the quantisation.
         nonfinite: Samples that are NaN or infinite.
-        bandwidth: Highest frequency, Hz, with more than -56 dB of the strongest between
+        bandwidth: Highest frequency, Hz, with more than -60 dB of the strongest between
             200 and 3400 Hz and more than 16 bits' rounding, in the mean spectrum; half
             the sample rate where there is no upper end, 0 where nothing is heard.
         digest: Hash of rate, channels and all samples rounded to 16 bits: equal for

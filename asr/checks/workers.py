@@ -6,11 +6,13 @@ when it died is the one that has no result.
 """
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import cast
 
 from asr.checks.facts import FileProblem, Recording, Stretch
 from asr.checks.scan import scan_file
@@ -37,8 +39,8 @@ def scan_in_processes(
         for _ in range(min(workers, len(jobs))):
             _hire(context, crew, decode)
         while crew:
-            for pipe in wait(list(crew)):
-                assert isinstance(pipe, Connection)
+            # On Windows they are of another class with the same methods.
+            for pipe in cast(list[Connection], wait(list(crew))):
                 worker = crew[pipe]
                 try:
                     answer = pipe.recv()
@@ -117,21 +119,21 @@ def _bury(worker: _Worker, waiting: list[Job]) -> Iterator[Recording]:
 
 
 def _crashed(path: Path) -> Recording:
-    # Without decoding, so without what it died of; a header may do it as well.
-    status = path.stat()
     problem = FileProblem(code="file-damaged", message="the decoder crashed on it")
-    return Recording(
-        path=path,
-        size=status.st_size,
-        modified=status.st_mtime_ns,
-        problems=(problem,),
-    )
+    try:
+        status = path.stat()
+    except OSError:
+        return Recording(path=path, problems=(problem,))
+    size, modified = status.st_size, status.st_mtime_ns
+    return Recording(path=path, size=size, modified=modified, problems=(problem,))
 
 
 def work(pipe: Connection, decode: bool) -> None:
     """Scan what comes through the pipe until nothing does."""
     # Ctrl-C reaches all processes of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # libmpg123 writes there what it thinks of each frame that is wrong.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     with suppress(EOFError, OSError):
         pipe.send(None)
         while jobs := pipe.recv():

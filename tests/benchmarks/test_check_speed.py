@@ -36,6 +36,7 @@ def test_scanning_a_corpus(tmp_path):
     paths = recordings()
     wanted = {path: [WHOLE] for path in paths}
     few = paths[:: max(1, len(paths) // 100)]
+    found = {}
     times = {"scanned": [], "again, from the cache": [], "decoded alone": []}
     for turn in range(ROUNDS):
         cache = tmp_path / f"{turn}.jsonl"
