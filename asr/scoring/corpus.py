@@ -6,8 +6,8 @@ from typing import Literal
 
 from asr.config import TextConfig
 from asr.errors import ScoreError, some
-from asr.scoring.alignment import Score, count_words, score_text
-from asr.scoring.statistics import Interval, bootstrap_interval
+from asr.scoring.alignment import Counts, Score, Unit, count_words, score_texts
+from asr.scoring.statistics import Interval, bootstrap_interval, speaker_interval
 from asr.text import normalise as normalise_text
 
 #: What becomes of an utterance of REF that HYP does not have: an error, all its words
@@ -20,12 +20,21 @@ _FORM_ERRORS = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class UtteranceScore:
-    """One utterance's score, and the two texts as they were compared."""
+    """One utterance's score, and the two texts as they were compared.
+
+    Attributes:
+        id: The utterance.
+        reference: What was said.
+        hypothesis: What was heard.
+        score: Its counts.
+        speaker: Who said it; None if unknown.
+    """
 
     id: str
     reference: str
     hypothesis: str
     score: Score
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +43,10 @@ class CorpusScore:
 
     Attributes:
         total: The sum over the utterances.
-        interval: 95 % interval of ``total.wer``; None where there is none.
+        interval: 95 % interval of ``total.wer``, by bootstrap over utterances; None
+            where there is none.
+        speaker_interval: The same over speakers; None where too few are known.
+        unit: What ``total.words`` counts.
         utterances: Each one scored, in REF's order.
         missing: Ids in REF without a hypothesis, in REF's order.
         missing_counted: Whether those are in the score, as deletions, or left out.
@@ -45,6 +57,8 @@ class CorpusScore:
     total: Score
     interval: Interval | None
     utterances: tuple[UtteranceScore, ...]
+    speaker_interval: Interval | None = None
+    unit: Unit = "word"
     missing: tuple[str, ...] = ()
     missing_counted: bool = False
     extra: tuple[str, ...] = ()
@@ -57,6 +71,8 @@ def score_corpus(
     *,
     normalise: Callable[[str], str] | None = None,
     missing: Missing = "error",
+    speakers: Mapping[str, str | None] | None = None,
+    unit: Unit = "word",
 ) -> CorpusScore:
     """Return the score of hypotheses against references with the same ids.
 
@@ -65,6 +81,8 @@ def score_corpus(
         hypotheses: Id -> what was heard.
         normalise: Applied to both texts; None compares them as they are written.
         missing: What becomes of references that have no hypothesis.
+        speakers: Id -> who said it, as far as that is known.
+        unit: What the words of the score are.
 
     Raises:
         ScoreError: If there are no references, a hypothesis is missing and ``missing``
@@ -75,24 +93,44 @@ def score_corpus(
     absent = tuple(name for name in references if name not in hypotheses)
     _require_hypotheses(absent, len(references), missing)
     form = normalise or (lambda text: text)
-    scored = []
-    for name, text in references.items():
-        if name in hypotheses or missing == "count":
-            ref, hyp = form(text), form(hypotheses.get(name, ""))
-            scored.append(
-                UtteranceScore(
-                    id=name, reference=ref, hypothesis=hyp, score=score_text(ref, hyp)
-                )
-            )
+    texts = {
+        name: (form(text), form(hypotheses.get(name, "")))
+        for name, text in references.items()
+        if name in hypotheses or missing == "count"
+    }
+    scores = score_texts(texts.values(), unit)
+    scored = [
+        UtteranceScore(
+            id=name,
+            reference=ref,
+            hypothesis=hyp,
+            score=score,
+            speaker=(speakers or {}).get(name),
+        )
+        for (name, (ref, hyp)), score in zip(texts.items(), scores, strict=True)
+    ]
     return CorpusScore(
         total=sum((utterance.score for utterance in scored), Score()),
         interval=bootstrap_interval([u.score.words for u in scored]),
+        speaker_interval=_speaker_interval(scored),
         utterances=tuple(scored),
+        unit=unit,
         missing=absent,
         missing_counted=missing == "count",
         extra=tuple(name for name in hypotheses if name not in references),
         form_differs=normalise is None and _form_differs(scored),
     )
+
+
+def _speaker_interval(utterances: Iterable[UtteranceScore]) -> Interval | None:
+    """Return the interval over speakers if every utterance's is known."""
+    totals: dict[str, Counts] = {}
+    for utterance in utterances:
+        if utterance.speaker is None:
+            return None
+        so_far = totals.get(utterance.speaker, Counts())
+        totals[utterance.speaker] = so_far + utterance.score.words
+    return speaker_interval(totals)
 
 
 def _require_hypotheses(absent: tuple[str, ...], total: int, missing: Missing) -> None:

@@ -7,7 +7,7 @@ import torch
 from asr.augment import generator
 from asr.decoding.greedy import greedy
 from asr.model.acoustic import AcousticModel
-from asr.scoring import Score, score_text
+from asr.scoring import Score, score_texts
 from asr.training.batches import load_batches, plan_in_order
 from asr.training.ctc import summed_ctc
 from asr.training.examples import Example
@@ -37,6 +37,6 @@ def validate(
         loss += float(summed_ctc(log_probs, lengths, batch, lenient=True))
         tokens += int(batch.target_lengths.sum())
     rows = [Sample(e.utterance.id, e.text, heard[e.utterance.id]) for e in examples]
-    score = sum((score_text(r.reference, r.hypothesis) for r in rows), Score())
+    scores = score_texts((r.reference, r.hypothesis) for r in rows)
     shown = generator(config.seed, "samples").permutation(len(rows))[:2]
-    return loss / max(tokens, 1), score, tuple(rows[n] for n in shown)
+    return loss / max(tokens, 1), sum(scores, Score()), tuple(rows[n] for n in shown)
