@@ -17,6 +17,8 @@ _ENOUGH = 30
 #: How far off a time must be to be suspicious: in robust standard deviations of its
 #: logarithm, and as a factor.
 _DEVIATIONS, _FACTOR = 6.0, 2.5
+#: Characters that a word takes besides its own: spelled letters are words that last.
+_WORD = 3
 #: The least standard deviation assumed, of the natural logarithm.
 _LEAST_DEVIATION = 0.12
 #: Which of two equal recordings stays with --fix: evaluation sets are left alone.
@@ -87,10 +89,10 @@ def _name(item: Item, beside: Item) -> str:
 def rates(subject: Subject) -> Iterator[Finding]:
     """Yield utterances that speak for far more or less time than their text takes.
 
-    Seconds of speech are compared with what a text of that many characters takes in
-    this corpus: a line through the medians of its shorter and its longer texts (Wald,
-    1940, with medians for means). Their ratio's logarithm is judged by the median
-    absolute deviation of all.
+    Seconds of speech are compared with what a text of that many characters and words
+    takes in this corpus: a line through the medians of its shorter and its longer texts
+    (Wald, 1940, with medians for means). Their ratio's logarithm is judged by the
+    median absolute deviation of all.
     """
     known = [
         (item, item.signal.speech_seconds)
@@ -99,9 +101,9 @@ def rates(subject: Subject) -> Iterator[Finding]:
     ]
     if len(known) < _ENOUGH:
         return
-    characters = np.array([len(item.text) for item, _ in known], dtype=float)
+    lengths = [len(item.text) + _WORD * len(item.text.split()) for item, _ in known]
     seconds = np.array([speech for _, speech in known])
-    expected = _expected_seconds(characters, seconds)
+    expected = _expected_seconds(np.array(lengths, dtype=float), seconds)
     logarithms = np.log(seconds / expected)
     logarithms -= np.median(logarithms)
     spread = 1.4826 * float(np.median(np.abs(logarithms)))
@@ -116,18 +118,18 @@ def rates(subject: Subject) -> Iterator[Finding]:
             yield item.finding("pair-rate", message, value=value)
 
 
-def _expected_seconds(characters: Floats, seconds: Floats) -> Floats:
-    """Return the seconds that texts of so many characters usually take, all (N,)."""
-    middle = np.median(characters)
-    short, long = characters <= middle, characters > middle
-    usual = np.median(seconds / characters) * characters
+def _expected_seconds(lengths: Floats, seconds: Floats) -> Floats:
+    """Return the seconds that texts of such lengths usually take, all (N,)."""
+    middle = np.median(lengths)
+    short, long = lengths <= middle, lengths > middle
+    usual = np.median(seconds / lengths) * lengths
     if not long.any():
         return usual
-    x = [np.median(characters[half]) for half in (short, long)]
+    x = [np.median(lengths[half]) for half in (short, long)]
     y = [np.median(seconds[half]) for half in (short, long)]
     slope = (y[1] - y[0]) / (x[1] - x[0])
     start = y[0] - slope * x[0]
     # Texts that all take about as long tell nothing of what a character takes.
     if slope <= 0 or start < 0:
         return usual
-    return start + slope * characters
+    return start + slope * lengths
