@@ -348,8 +348,8 @@ if __name__ == "__main__":
     paths = sorted(folder.glob("*.wav"))
     def started(items, total):
         for item in items:
-            print("started", flush=True)
             yield item
+            print("started", flush=True)  # and this one is known
     scanning.scan({p: [WHOLE] for p in paths}, cache=folder / "scan.jsonl",
                   workers=2, progress=started)
 """
