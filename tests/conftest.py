@@ -102,3 +102,55 @@ def driver(tmp_path) -> Iterator[Driver]:
     driver = Driver(tmp_path)
     yield driver
     driver.quit()
+
+
+@pytest.fixture(scope="session")
+def item():
+    """A function that makes an item for the checks, good where nothing else is said."""
+    from asr.checks.facts import Recording, Signal
+    from asr.checks.findings import Item
+    from asr.config import TextConfig
+    from asr.manifest import Utterance
+    from asr.text import normalise
+
+    def make(name="u", split="train", *, recording=None, signal=None, **utterance):
+        """Return an item; recording and signal are what differs, False is no signal."""
+        line = {"text": "some words", "duration": 2.0, "speaker": name, **utterance}
+        line.setdefault("audio", Path(f"{name}.wav"))
+        told = {"seconds": 2.0, "sample_rate": 16000, "channels": 1, "format": "WAV"}
+        told = {"path": line["audio"], **told, **(recording or {})}
+        measured = {
+            **{"seconds": 2.0, "peak": -3.0, "level": -20.0, "channels": [-20.0]},
+            **{"speech": -15.0, "noise": -60.0, "speech_seconds": 1.5, "dc": 0.0},
+            **{"clipped": 0.0, "nonfinite": 0, "bandwidth": 7900.0, "digest": name},
+            **(signal or {}),
+        }
+        return Item(
+            split=split,
+            utterance=Utterance(id=name, **line),
+            recording=Recording(**told),
+            signal=None if signal is False else Signal(**measured),
+            text=normalise(line["text"] or "", TextConfig()),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def subject():
+    """A function that makes the checks' subject of items, numbered, and settings."""
+    from dataclasses import replace
+
+    from asr.checks.findings import Subject
+    from asr.config import load_config
+    from asr.tokens import Tokens
+
+    letters = Tokens(("<blank>", *" 'abcdefghijklmnopqrstuvwxyz"))
+
+    def make(items, settings=(), **options):
+        config = load_config(None, settings)
+        items = [replace(item, index=n) for n, item in enumerate(items)]
+        options = {"tokens": letters, "fixed_tokens": False, **options}
+        return Subject(items=items, config=config, **options)
+
+    return make

@@ -27,8 +27,9 @@ def silence(subject: Subject) -> Iterator[Finding]:
             continue
         level = item.signal.speech
         if level < SILENT:
-            loudest = "digital silence" if level <= -199 else f"{level:.0f} dBFS"
-            yield item.finding("signal-silent", f"loudest part {loudest}", value=level)
+            loudest = f"loudest part {level:.0f} dBFS"
+            message = loudest if level > -199 else "digital silence"
+            yield item.finding("signal-silent", message, value=level)
         elif level < QUIET:
             message = f"loudest part {level:.0f} dBFS"
             yield item.finding("signal-quiet", message, value=level)
