@@ -1,23 +1,40 @@
-"""``asr score``: word and character error rates of hypotheses."""
+"""``asr score``: how far hypotheses are from references, and how sure that is."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from asr.scoring.aligned import Paint
+    from asr.scoring.normalisation import Normaliser
+
+#: Colours of substitutions, deletions and insertions on a terminal.
+_COLOURS = {"S": "yellow", "D": "red", "I": "green"}
 
 
 def score(
     ref: Annotated[
         Path,
-        typer.Argument(metavar="REF", help="What was said: manifest, JSON lines, trn."),
+        typer.Argument(
+            metavar="REF",
+            help="What was said: JSON lines, NeMo manifest, Kaldi text, trn or stm.",
+        ),
     ],
     hyp: Annotated[
-        Path,
-        typer.Argument(metavar="HYP", help="What was heard: JSON lines or trn."),
+        list[Path],
+        typer.Argument(
+            metavar="HYP...",
+            help="What was heard, a file for each system: as REF, or ctm.",
+        ),
     ],
-    model: Annotated[
-        Path | None,
-        typer.Option(help="Compare both in the normalised form of this model."),
+    by_line: Annotated[
+        bool,
+        typer.Option("--by-line", help="Plain texts, matched line by line."),
+    ] = False,
+    kind: Annotated[
+        Literal["json", "kaldi", "trn", "stm", "ctm"] | None,
+        typer.Option(help="What the files are, where names and contents do not tell."),
     ] = None,
     missing: Annotated[
         Literal["error", "count", "skip"],
@@ -25,40 +42,100 @@ def score(
             help="Utterances of REF not in HYP: stop, count as deleted, or leave out."
         ),
     ] = "error",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Compare both in the normalised form of this model."),
+    ] = None,
+    normalise: Annotated[
+        Literal["basic", "english"] | None,
+        typer.Option(
+            help="Compare both without case and punctuation; english: spelled."
+        ),
+    ] = None,
+    glm: Annotated[
+        Path | None,
+        typer.Option(help="Apply the word-mapping rules of this file, as NIST's."),
+    ] = None,
+    unit: Annotated[
+        Literal["word", "char"],
+        typer.Option(help="What is counted as words: languages without spaces: char."),
+    ] = "word",
     worst: Annotated[
         int, typer.Option(min=0, help="Utterances with most errors to show.")
     ] = 5,
     json: Annotated[
         Path | None, typer.Option(help="Write counts, rates and texts here as JSON.")
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for score.json, trn, ctm and alignments (pra)."),
+    ] = None,
 ) -> None:
     """Print word, character and utterance error rates of HYP against REF.
 
-    Utterances are matched by id and compared as written, unless --model is given.
+    Utterances are matched by id and compared as written, unless --model, --normalise or
+    --glm is given.
     """
-    from functools import partial
+    from asr.scoring import report, stage
 
-    from asr import scoring
-    from asr.scoring.inputs import read_inputs
-    from asr.text import normalise
+    scores = stage.score_files(
+        ref,
+        hyp,
+        kind=kind,
+        by_line=by_line,
+        normaliser=_normaliser(model, normalise, glm),
+        missing=missing,
+        unit="word" if unit == "word" else "character",
+    )
+    for note in report.remarks(scores):
+        typer.echo(f"asr: note: {note}", err=True)
+    if json is not None:
+        report.write_report(json, scores)
+    if out is not None:
+        stage.write_folder(out, scores)
+    width, paint = _terminal()
+    typer.echo(report.overview(scores))
+    if shown := report.worst_of_all(scores, worst, width=width, paint=paint):
+        typer.echo(f"\n{shown}")
 
-    form = None
+
+def _normaliser(
+    model: Path | None, name: Literal["basic", "english"] | None, glm: Path | None
+) -> "Normaliser | None":
+    """Return what both sides are normalised with, rules last; None for nothing."""
+    from asr.scoring import normalisation
+
+    if model is not None and name is not None:
+        raise typer.BadParameter("--model and --normalise contradict; give one of them")
+    found = None
     if model is not None:
         from asr.model.file import read_metadata
 
-        form = partial(normalise, config=read_metadata(model).config.text)
-    inputs = read_inputs(ref, [hyp])
-    references, hypotheses = (
-        {name: transcript.text for name, transcript in side.items()}
-        for side in (inputs.references, inputs.systems[0])
-    )
-    result = scoring.score_corpus(
-        references, hypotheses, normalise=form, missing=missing
-    )
-    for note in scoring.notes(result):
-        typer.echo(f"asr: note: {note}", err=True)
-    if json is not None:
-        scoring.write_report(json, result)
-    typer.echo(scoring.summary(result))
-    if shown := scoring.worst(result, worst):
-        typer.echo(f"\n{shown}")
+        found = normalisation.of_config(read_metadata(model).config.text, str(model))
+    elif name is not None:
+        found = normalisation.named(name)
+    if glm is None:
+        return found
+    rules = normalisation.of_rules(glm)
+    return rules if found is None else found.then(rules)
+
+
+def _terminal() -> "tuple[int, Paint]":
+    """Return the width of rows, and what colours them where that can be seen."""
+    import os
+    import shutil
+    import sys
+
+    from asr.scoring.aligned import WIDTH, plain
+
+    if not sys.stdout.isatty():
+        return WIDTH, plain
+    width = shutil.get_terminal_size((WIDTH, 0)).columns
+    # https://no-color.org
+    if os.environ.get("NO_COLOR"):
+        return width, plain
+    return width, _painted
+
+
+def _painted(word: str, mark: str) -> str:
+    return typer.style(word, fg=_COLOURS[mark]) if mark in _COLOURS else word

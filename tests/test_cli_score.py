@@ -10,7 +10,7 @@ from asr.model.acoustic import AcousticModel
 from asr.model.file import save_model
 from asr.tokens import BLANK, Tokens
 from cli.main import main
-from cli.score import score
+from cli.score import _terminal, score
 
 
 def run(*arguments):
@@ -86,10 +86,16 @@ def test_model_gives_both_sides_its_normalised_form(ref, tmp_path):
     plain = run(ref, hyp)
     assert "%WER 80.00" in plain.stdout
     assert "--model MODEL" in plain.stderr
-    assert "%WER 0.00" in run(ref, hyp, "--model", model(tmp_path)).stdout
+    path = model(tmp_path)
+    result = run(ref, hyp, "--model", path)
+    assert "%WER 0.00" in result.stdout
+    assert result.stderr == (
+        f"asr: note: normalisation ({path}) changed 4 words: "
+        "A, -> a (1), B -> b (1), D -> d (1), e! -> e (1)\n"
+    )
     result = run(ref, hyp, "--model", model(tmp_path, punctuation="keep"))
     assert "%WER 40.00" in result.stdout
-    assert result.stderr == ""
+    assert "--model MODEL" not in result.stderr
 
 
 def model(folder, **text):
@@ -107,7 +113,123 @@ def test_json_beside_the_printed_result(ref, tmp_path):
     result = run(ref, hyp, "--json", tmp_path / "out" / "score.json")
     assert result.stdout.startswith("%WER 20.00")
     tree = json.loads((tmp_path / "out" / "score.json").read_text(encoding="utf-8"))
-    assert tree["words"]["rate"] == 0.2
+    assert tree["systems"][0]["words"]["rate"] == 0.2
+
+
+def test_named_normalisers(tmp_path):
+    ref = write(tmp_path / "ref.jsonl", {"1": "Mr. Smith has 22 cats."})
+    hyp = write(tmp_path / "hyp.jsonl", {"1": "mister smith has twenty two cats"})
+    assert "%WER 100.00" in run(ref, hyp).stdout
+    assert "%WER 60.00" in run(ref, hyp, "--normalise", "basic").stdout
+    result = run(ref, hyp, "--normalise", "english")
+    assert "%WER 0.00" in result.stdout
+    assert "normalisation (english) changed 4 words: 22 -> twenty two" in result.stderr
+    assert run(ref, hyp, "--normalise", "klingon").exit_code == 2
+
+
+def test_rules_come_after_the_normaliser(tmp_path):
+    ref = write(tmp_path / "ref.jsonl", {"1": "My colour"})
+    hyp = write(tmp_path / "hyp.jsonl", {"1": "my color"})
+    glm = tmp_path / "my.glm"
+    glm.write_text("colour => color / [ ] __ [ ]\n")
+    result = run(ref, hyp, "--glm", glm)
+    assert "%WER 50.00" in result.stdout
+    assert "(my.glm) changed 1 word: colour -> color (1)" in result.stderr
+    result = run(ref, hyp, "--glm", glm, "--normalise", "basic")
+    assert "%WER 0.00" in result.stdout
+    assert "(basic, my.glm) changed 2 words" in result.stderr
+    glm.write_text("nonsense\n")
+    with pytest.raises(ScoreError, match=r"my\.glm:1: is not a rule"):
+        run(ref, hyp, "--glm", glm)
+
+
+def test_two_ways_to_normalise_contradict(ref, tmp_path):
+    result = run(ref, ref, "--model", model(tmp_path), "--normalise", "basic")
+    assert result.exit_code == 2
+
+
+def test_by_line(tmp_path):
+    ref, hyp = tmp_path / "ref.txt", tmp_path / "hyp.txt"
+    ref.write_text("the cat\n\nsat\n")
+    hyp.write_text("the hat\n\nsat\n")
+    with pytest.raises(ManifestError, match="--by-line"):
+        run(ref, hyp)
+    assert "%WER 33.33 [ 1 / 3" in run(ref, hyp, "--by-line").stdout
+
+
+def test_a_kind_that_nothing_tells(tmp_path):
+    ref, hyp = tmp_path / "ref.txt", tmp_path / "hyp.txt"
+    ref.write_text("alice a b\nbob c\n")
+    hyp.write_text("bob c\nalice a\n")
+    assert "%WER 33.33 [ 1 / 3" in run(ref, hyp, "--kind", "kaldi").stdout
+    with pytest.raises(ManifestError, match=r"ref\.txt:1: is not a trn line"):
+        run(ref, hyp, "--kind", "trn")
+    assert run(ref, hyp, "--kind", "word").exit_code == 2
+
+
+def test_characters_for_languages_without_spaces(tmp_path):
+    ref = write(tmp_path / "ref.jsonl", {"1": "今日 は"})
+    hyp = write(tmp_path / "hyp.jsonl", {"1": "今日は"})
+    assert "%WER 100.00 [ 2 / 2" in run(ref, hyp).stdout
+    assert "%WER 0.00 [ 0 / 3" in run(ref, hyp, "--unit", "char").stdout
+
+
+def test_a_folder_with_everything_that_was_compared(tmp_path):
+    ref, hyp = tmp_path / "r.stm", tmp_path / "h.ctm"
+    ref.write_text("f A s1 0 1 <o,m> Colour a\nf A s2 1 2 b\n")
+    hyp.write_text("f A 0.1 0.2 Colour 0.5\nf A 1.2 0.2 c\n")
+    run(ref, hyp, "--normalise", "basic", "--out", tmp_path / "out")
+    files = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert files["ref.trn"] == "colour a (f_A_s1_0_1)\nb (f_A_s2_1_2)\n"
+    assert files["hyp.trn"] == "colour (f_A_s1_0_1)\nc (f_A_s2_1_2)\n"
+    assert files["ref.stm"] == "f A s1 0 1 <o,m> colour a\nf A s2 1 2 b\n"
+    assert files["hyp.ctm"] == "f A 0.1 0.2 colour 0.5\nf A 1.2 0.2 c\n"
+    assert (
+        "Speaker sentences   1:  s2   #utts: 1\nid: (f_A_s2_1_2)\n" in files["hyp.pra"]
+    )
+    assert json.loads(files["score.json"])["systems"][0]["name"] == "h"
+
+
+def test_several_systems_beside_one_another(ref, tmp_path):
+    first = write(tmp_path / "a.jsonl", {"1": "a b c", "2": "d e"})
+    second = write(tmp_path / "b.jsonl", {"1": "a b", "2": "d x", "3": "z"})
+    result = run(ref, first, second, "--out", tmp_path / "out")
+    assert f"a ({first})\n%WER 0.00 [ 0 / 5" in result.stdout
+    assert f"b ({second})\n%WER 40.00 [ 2 / 5" in result.stdout
+    assert "system   %WER" in result.stdout
+    assert "asr: note: b: 1 in HYP but not in REF, left out: 3" in result.stderr
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"ref.trn", "hyp-a.trn", "hyp-b.trn", "hyp-a.pra", "score.json"} <= names
+    tree = json.loads((tmp_path / "out" / "score.json").read_text(encoding="utf-8"))
+    assert [system["name"] for system in tree["systems"]] == ["a", "b"]
+
+
+def test_messages_about_one_of_several_systems_name_its_file(ref, tmp_path):
+    short = write(tmp_path / "short.jsonl", {"1": "a"})
+    with pytest.raises(ScoreError, match=r"short\.jsonl: HYP lacks 1 of REF's 2"):
+        run(ref, ref, short)
+    with pytest.raises(ScoreError, match="is given twice"):
+        run(ref, short, short)
+
+
+def test_colours_are_for_terminals_alone(ref, tmp_path, monkeypatch):
+    hyp = write(tmp_path / "hyp.jsonl", {"1": "a x c y", "2": "d"})
+    assert "\x1b" not in run(ref, hyp).stdout
+    width, paint = terminal(monkeypatch)
+    assert width == 77
+    assert paint("x", "S") == "\x1b[33mx\x1b[0m"
+    assert paint("x", "D") == "\x1b[31mx\x1b[0m"
+    assert paint("x", "I") == "\x1b[32mx\x1b[0m"
+    assert paint("x", " ") == "x"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert terminal(monkeypatch)[1]("x", "S") == "x"
+
+
+def terminal(monkeypatch):
+    """Return what is decided where stdout is a terminal of 77 columns."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "77")
+    return _terminal()
 
 
 def test_main_makes_an_error_one_line_and_exit_code_1(

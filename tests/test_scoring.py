@@ -1,4 +1,3 @@
-import json
 import math
 import unicodedata
 
@@ -8,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from asr import __version__, scoring
-from asr.errors import FileError, ScoreError, some
+from asr import scoring
+from asr.errors import ScoreError, some
 from asr.scoring.alignment import align_words, count_words
 from tests.sclite import literal_steps
 
@@ -287,42 +286,6 @@ def test_control_characters_never_reach_the_terminal():
         unicodedata.category(character) == "Cc" and character != "\n"
         for character in shown
     )
-
-
-def test_report_is_json_with_everything_counted(tmp_path):
-    refs = {"1": "a b", "2": "", "3": "东京"}
-    result = corpus(refs, {"1": "a c", "2": "x", "9": ""}, missing="count")
-    scoring.write_report(tmp_path / "score.json", result)
-    tree = json.loads(
-        (tmp_path / "score.json").read_text(encoding="utf-8"),
-        parse_constant=pytest.fail,
-    )
-    assert tree["asr_version"] == __version__
-    assert tree["words"]["rate"] == 1.0
-    assert tree["words"]["errors"] == 3
-    assert tree["wer_interval_95"] == [result.interval.low, result.interval.high]
-    assert tree["missing"] == ["3"]
-    assert tree["missing_counted"] is True
-    assert tree["extra"] == ["9"]
-    assert [row["id"] for row in tree["by_utterance"]] == ["1", "2", "3"]
-    assert tree["by_utterance"][1]["words"]["rate"] is None
-    for key in ("errors", "length", "hits", "insertions"):
-        parts = [row["words"][key] for row in tree["by_utterance"]]
-        assert sum(parts) == tree["words"][key]
-
-
-def test_report_without_interval_says_null(tmp_path):
-    scoring.write_report(tmp_path / "score.json", corpus({"1": "a"}, {"1": "a"}))
-    tree = json.loads((tmp_path / "score.json").read_text(encoding="utf-8"))
-    assert tree["wer_interval_95"] is None
-
-
-def test_report_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(FileError, match="cannot be written"):
-        scoring.write_report(
-            tmp_path / "file" / "s.json", corpus({"1": "a"}, {"1": ""})
-        )
 
 
 def test_a_list_for_a_message_names_all_up_to_the_limit():

@@ -119,8 +119,8 @@ def test_a_change_of_everything_is_still_told_word_by_word():
 def test_the_line_about_changes():
     changes = Counter({("colour", "color"): 12, ("uh", ""): 2, ("", "x"): 1})
     assert describe_changes("basic", changes, most=2) == (
-        "normalisation (basic) changed 15 words: colour -> color (12), uh -> nothing (2) "
-        "and 1 more"
+        "normalisation (basic) changed 15 words: colour -> color (12), "
+        "uh -> nothing (2) and 1 more"
     )
     assert describe_changes("x", Counter()) == "normalisation (x) changed no word"
     assert describe_changes("x", Counter({("A", "a"): 1})) == (

@@ -1,20 +1,19 @@
 """Scores as lines for people and as JSON for programs."""
 
 import json
-import unicodedata
 from pathlib import Path
 from typing import Any
-
-from rich.cells import cell_len
 
 from asr import __version__
 from asr.errors import some
 from asr.files import write_text
-from asr.scoring.alignment import Counts, Pair, align_words
+from asr.scoring.aligned import WIDTH, Paint, columns, plain, printable, rows
+from asr.scoring.alignment import Counts, Unit, align_words
 from asr.scoring.corpus import CorpusScore, UtteranceScore
-
-#: Where the rows of an alignment are broken, terminal cells.
-_WIDTH = 100
+from asr.scoring.normalisation import describe_changes
+from asr.scoring.results import Scores
+from asr.scoring.statistics import Interval
+from asr.scoring.tables import table
 
 
 def summary(result: CorpusScore) -> str:
@@ -25,7 +24,9 @@ def summary(result: CorpusScore) -> str:
     total, interval = result.total, result.interval
     wer = _rate_line("WER", total.words)
     if interval is not None:
-        wer += f" 95% interval {100 * interval.low:.2f} to {100 * interval.high:.2f}"
+        wer += f" 95% interval {_between(interval)}"
+    if result.speaker_interval is not None:
+        wer += f", by speaker {_between(result.speaker_interval)}"
     scored = f"Utterances: {total.utterances} scored"
     if result.missing:
         scored += f", {len(result.missing)} without a hypothesis {_fate(result)}"
@@ -39,17 +40,21 @@ def summary(result: CorpusScore) -> str:
     )
 
 
-def worst(result: CorpusScore, count: int, *, width: int = _WIDTH) -> str:
+def worst(
+    result: CorpusScore, count: int, *, width: int = WIDTH, paint: Paint = plain
+) -> str:
     """Return the alignments of the utterances with the most word errors.
 
     Args:
         result: The scored set.
         count: How many utterances; those without an error are never shown.
         width: Where rows are broken, terminal cells.
+        paint: Colours words for a terminal.
     """
     wrong = [u for u in result.utterances if u.score.words.errors]
     wrong.sort(key=lambda u: (-u.score.words.errors, -u.score.wer))
-    return "\n\n".join(_aligned(utterance, width) for utterance in wrong[:count])
+    shown = (_aligned(u, result.unit, width, paint) for u in wrong[:count])
+    return "\n\n".join(shown)
 
 
 def notes(result: CorpusScore) -> list[str]:
@@ -72,8 +77,47 @@ def notes(result: CorpusScore) -> list[str]:
     return found
 
 
-def write_report(path: Path, result: CorpusScore) -> None:
-    """Write everything about the score as one JSON object.
+def overview(scores: Scores) -> str:
+    """Return the summary of one system, or of each and a table of all."""
+    if len(scores.systems) == 1:
+        return summary(scores.systems[0].score)
+    blocks = [f"{s.name} ({s.path})\n{summary(s.score)}" for s in scores.systems]
+    return "\n\n".join([*blocks, _systems_table(scores)])
+
+
+def remarks(scores: Scores) -> list[str]:
+    """Return what a reader has to know of all systems, one sentence each."""
+    found = []
+    if scores.normaliser is not None:
+        found.append(describe_changes(scores.normaliser, scores.changes))
+    for system in scores.systems:
+        name = f"{system.name}: " if len(scores.systems) > 1 else ""
+        found += [f"{name}{note}" for note in notes(system.score)]
+    return found
+
+
+def worst_of_all(
+    scores: Scores, count: int, *, width: int = WIDTH, paint: Paint = plain
+) -> str:
+    """Return the worst utterances of each system, under its name where it has others.
+
+    Args:
+        scores: All systems.
+        count: How many utterances of each.
+        width: Where rows are broken, terminal cells.
+        paint: Colours words for a terminal.
+    """
+    blocks = []
+    for system in scores.systems:
+        shown = worst(system.score, count, width=width, paint=paint)
+        if shown and len(scores.systems) > 1:
+            shown = f"{system.name}\n{shown}"
+        blocks.append(shown)
+    return "\n\n".join(filter(None, blocks))
+
+
+def write_report(path: Path, scores: Scores) -> None:
+    """Write everything about the scores as one JSON object.
 
     Rates are fractions, 1 is 100 %; a rate that does not exist (insertions into an
     empty reference) is null, as JSON has no infinity.
@@ -81,12 +125,32 @@ def write_report(path: Path, result: CorpusScore) -> None:
     Raises:
         FileError: If the file cannot be written.
     """
-    total, interval = result.total, result.interval
     tree = {
         "asr_version": __version__,
+        "normalisation": scores.normaliser,
+        "normalised_words": [
+            {"before": before, "after": after, "count": count}
+            for (before, after), count in scores.changes.most_common()
+        ],
+        "systems": [
+            {"name": system.name, "path": str(system.path), **_score_tree(system.score)}
+            for system in scores.systems
+        ],
+    }
+    text = json.dumps(tree, ensure_ascii=False, indent=1, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def _score_tree(result: CorpusScore) -> dict[str, Any]:
+    total = result.total
+    return {
+        "unit": result.unit,
         "utterances": total.utterances,
         "words": _tree(total.words),
-        "wer_interval_95": interval and [interval.low, interval.high],
+        "wer_interval_95": _interval_tree(result.interval),
+        "wer_interval_95_by_speaker": _interval_tree(result.speaker_interval),
+        "mer": total.mer,
+        "wil": total.wil,
         "characters": _tree(total.characters),
         "wrong_utterances": total.wrong,
         "ser": total.ser,
@@ -96,6 +160,7 @@ def write_report(path: Path, result: CorpusScore) -> None:
         "by_utterance": [
             {
                 "id": utterance.id,
+                "speaker": utterance.speaker,
                 "reference": utterance.reference,
                 "hypothesis": utterance.hypothesis,
                 "words": _tree(utterance.score.words),
@@ -104,8 +169,29 @@ def write_report(path: Path, result: CorpusScore) -> None:
             for utterance in result.utterances
         ],
     }
-    text = json.dumps(tree, ensure_ascii=False, indent=1, allow_nan=False)
-    write_text(path, text + "\n")
+
+
+def _interval_tree(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else [interval.low, interval.high]
+
+
+def _systems_table(scores: Scores) -> str:
+    header = ["system", "%WER", "95% interval", "%CER", "%SER", "ins", "del", "sub"]
+    body = []
+    for system in scores.systems:
+        total, words = system.score.total, system.score.total.words
+        rates = (total.wer, total.cer, total.ser)
+        wer, cer, ser = (f"{100 * rate:.2f}" for rate in rates)
+        errors = (words.insertions, words.deletions, words.substitutions)
+        interval = _between(system.score.interval)
+        body.append([system.name, wer, interval, cer, ser, *map(str, errors)])
+    return table(header, body)
+
+
+def _between(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    return f"{100 * interval.low:.2f} to {100 * interval.high:.2f}"
 
 
 def _fate(result: CorpusScore) -> str:
@@ -136,39 +222,8 @@ def _tree(counts: Counts) -> dict[str, Any]:
     }
 
 
-def _aligned(utterance: UtteranceScore, width: int) -> str:
+def _aligned(utterance: UtteranceScore, unit: Unit, width: int, paint: Paint) -> str:
     """Return REF over HYP over S, D and I marks, broken into rows of ``width``."""
-    lines = [f"{utterance.id} {_bracket(utterance.score.words)}"]
-    rows = ["REF:", "HYP:", "    "]
-    for pair in align_words(utterance.reference, utterance.hypothesis):
-        cells = _cells(pair)
-        if len(rows[0]) > 4 and cell_len(rows[0]) + 1 + cell_len(cells[0]) > width:
-            lines += rows
-            rows = ["REF:", "HYP:", "    "]
-        rows = [f"{row} {cell}" for row, cell in zip(rows, cells, strict=True)]
-    return "\n".join(line.rstrip() for line in [*lines, *rows])
-
-
-def _cells(pair: Pair) -> list[str]:
-    """Return a column of the alignment: REF, HYP and mark, padded to equal width.
-
-    Padded by terminal cells: Chinese takes two for a character, combining marks none.
-    """
-    ref, hyp = (_printable(word) if word is not None else None for word in pair)
-    width = max(cell_len(word) for word in (ref, hyp, "*") if word is not None)
-    if ref is None:
-        mark = "I"
-    elif hyp is None:
-        mark = "D"
-    else:
-        mark = " " if pair[0] == pair[1] else "S"
-    shown = ["*" * width if word is None else word for word in (ref, hyp)]
-    return [cell + " " * (width - cell_len(cell)) for cell in [*shown, mark]]
-
-
-def _printable(word: str) -> str:
-    """Return the word without control characters, which would move the cursor."""
-    return "".join(
-        "\ufffd" if unicodedata.category(character) == "Cc" else character
-        for character in word
-    )
+    pairs = align_words(utterance.reference, utterance.hypothesis, unit)
+    title = f"{printable(utterance.id)} {_bracket(utterance.score.words)}"
+    return "\n".join([title, *rows(columns(pairs), width=width, paint=paint)])
