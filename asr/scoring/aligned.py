@@ -51,13 +51,23 @@ def columns(pairs: Iterable[Pair]) -> list[Column]:
             printable(word) if word is not None else "" for word in (left, right)
         )
         width = max(cell_len(ref), cell_len(hyp), 1)
-        mark: Mark = " " if left == right else "S"
-        if left is None:
-            ref, mark = "*" * width, "I"
-        elif right is None:
-            hyp, mark = "*" * width, "D"
+        mark = mark_of((left, right))
+        if mark == "I":
+            ref = "*" * width
+        elif mark == "D":
+            hyp = "*" * width
         found.append(Column(ref, hyp, mark, width))
     return found
+
+
+def mark_of(pair: Pair) -> Mark:
+    """Return what a place of an alignment is."""
+    ref, hyp = pair
+    if ref is None:
+        return "I"
+    if hyp is None:
+        return "D"
+    return " " if ref == hyp else "S"
 
 
 def plain(word: str, mark: Mark) -> str:  # noqa: ARG001 - a Paint that does not paint
