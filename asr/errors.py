@@ -4,7 +4,7 @@ Messages say *where: what; what to do*. The command line prints them as one line
 exits with 1; everything else that is raised is a bug and shows its traceback.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 
 
 class AsrError(Exception):
@@ -60,3 +60,12 @@ def some(names: Iterable[str], most: int = 10) -> str:
     listed = list(names)
     rest = len(listed) - most
     return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def count(things: Sized, name: str) -> str:
+    """Return how many there are, with their name.
+
+    >>> count(["a"], "error"), count([], "error")
+    ('1 error', '0 errors')
+    """
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"

@@ -1,7 +1,7 @@
 """Writing files that are complete or absent."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,11 +29,10 @@ def replacing(path: Path) -> Iterator[Path]:
         raise FileError(f"{path}: is not a file that can be replaced; choose another")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        name = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         # Readable by whom the umask allows; mkstemp would keep it to the owner.
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-        temporary = Path(name)
-        temporary.chmod(0o666 & ~_umask())
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        temporary = name
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
@@ -55,9 +54,3 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

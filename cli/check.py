@@ -14,7 +14,7 @@ WARNINGS = 4
 
 def check(
     manifests: Annotated[
-        list[Path], typer.Argument(metavar="MANIFEST...", help="JSON-lines manifests.")
+        list[Path], typer.Argument(metavar="MANIFEST", help="JSON-lines manifests.")
     ],
     out: Annotated[
         Path | None,

@@ -14,13 +14,15 @@ _MOST_SHOWN = 3
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
-def print_findings(examination: "Examination", page: Path) -> None:
+def print_findings(
+    examination: "Examination", page: Path, *, stderr: bool = False
+) -> None:
     """Print each kind of problem with its first utterances, and the sums."""
     from rich.console import Console
 
     from asr.checks.totals import kinds
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
     for kind in kinds(examination.findings):
         console.print(_block(kind))
     console.print(_sums(examination, page))

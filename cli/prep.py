@@ -1,11 +1,13 @@
 """``asr prep``: a corpus to manifests."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .bars import bar
+from .findings import print_findings
 
 if TYPE_CHECKING:
     from asr.corpora import Preparation
@@ -57,16 +59,51 @@ def prep(
             "loudest moment, as 40. Audio files stay as they are; 0 is off.",
         ),
     ] = 0.0,
-    skip_bad: Annotated[
+    numbers: Annotated[
+        str,
+        typer.Option(
+            metavar="LANG",
+            help="Spell out digits in the manifests' texts in this language: en, de, "
+            "fr … The setting text.numbers does so in the model instead.",
+        ),
+    ] = "",
+    resample: Annotated[
+        int,
+        typer.Option(
+            metavar="HZ",
+            help="Copy each utterance's audio to OUT/audio, mono 16-bit FLAC at this "
+            "rate; originals stay as they are. 0 is off.",
+        ),
+    ] = 0,
+    shards: Annotated[
+        float,
+        typer.Option(
+            metavar="MINUTES",
+            help="With --resample: pack the copies into files of about so many "
+            "minutes, as 10, for network disks and backups. 0 is off.",
+        ),
+    ] = 0.0,
+    fix: Annotated[
         bool,
-        typer.Option("--skip-bad", help="Leave out, and name, utterances of no use."),
+        typer.Option(
+            "--fix",
+            help="Leave out utterances with errors, each named in "
+            "OUT/check/excluded.jsonl, and mend what can be mended.",
+        ),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Take warnings for errors.")
+    ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Read headers only: nothing about the signal."),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the manifests in OUT.")
     ] = False,
     config: Annotated[
         Path | None,
-        typer.Option(help="TOML file; its section text must leave some of every text."),
+        typer.Option(help="TOML file of the training to come, if that is settled."),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -75,8 +112,9 @@ def prep(
 ) -> None:
     """Import a corpus: write train, dev and test manifests to OUT.
 
-    Every recording is opened and every text looked at; nothing is written
-    if one is of no use. Splits the source lacks are carved off by speaker.
+    Every recording is decoded and every text looked at: what is wrong stands
+    in OUT/check/report.html, and with errors no manifest is written. Splits
+    the source lacks are carved off by speaker.
     """
     from asr.config import load_config
     from asr.corpora import PrepOptions, prepare
@@ -88,12 +126,23 @@ def prep(
         test_share=test_share,
         speaker_folders=speaker_folders,
         trim=trim,
-        skip_bad=skip_bad,
+        numbers=numbers,
+        resample=resample,
+        shards=shards,
+        fix=fix,
+        strict=strict,
+        decode=not quick,
         overwrite=overwrite,
-        text=load_config(config, settings or ()).text,
+        config=load_config(config, settings or ()),
+        settled=config is not None,
     )
     prepared = prepare(
-        source, out, options, note=_note, progress=bar("Reading recordings")
+        source,
+        out,
+        options,
+        note=_note,
+        found=partial(print_findings, stderr=True),
+        progress=bar("Reading recordings"),
     )
     _print_table(prepared, out)
 

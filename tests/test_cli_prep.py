@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from asr.corpora import FORMATS
 from asr.errors import ConfigError, CorpusError
+from asr.manifest import read_manifest
 from cli.prep import prep
 
 
@@ -30,8 +31,9 @@ def corpus(tmp_path):
     folder = tmp_path / "corpus"
     folder.mkdir()
     lines = ["path,text,speaker\n"]
+    rng = np.random.default_rng(0)
     for n in range(20):
-        soundfile.write(folder / f"{n}.wav", np.full(8000, 0.1), 8000)
+        soundfile.write(folder / f"{n}.wav", rng.uniform(-0.5, 0.5, 8000), 8000)
         lines.append(f"{n}.wav,Number {n}!,s{n // 2}\n")
     (folder / "[all].csv").write_text("".join(lines), encoding="utf-8")
     return folder
@@ -40,9 +42,11 @@ def corpus(tmp_path):
 def test_summary_on_stdout_and_decisions_on_stderr(corpus, tmp_path):
     result = run(corpus, tmp_path / "out")
     assert result.exit_code == 0
-    assert result.stderr == (
-        "asr: dev and test carved off train by speaker: no speaker is in two splits\n"
+    assert result.stderr.splitlines()[0] == (
+        "asr: dev and test carved off train by speaker: no speaker is in two splits"
     )
+    assert "warning signal-rate: sample rate is below the model's (20)" in result.stderr
+    assert f"report: {tmp_path / 'out' / 'check' / 'report.html'}" in result.stderr
     header, *rows, last = result.stdout.splitlines()
     assert header.split() == [
         *("split", "utterances", "hours", "speakers", "characters", "alphabet"),
@@ -55,16 +59,34 @@ def test_summary_on_stdout_and_decisions_on_stderr(corpus, tmp_path):
     assert (tmp_path / "out" / "train.jsonl").exists()
 
 
-def test_problems_are_lines_on_stderr(corpus, tmp_path):
+def test_problems_are_told_on_stderr(corpus, tmp_path):
     (corpus / "3.wav").unlink()
-    with pytest.raises(CorpusError, match=r"1 problem, nothing .* --skip-bad"):
-        run(corpus, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-    result = run(corpus, tmp_path / "out", "--skip-bad")
+    out = tmp_path / "out"
+    with pytest.raises(CorpusError, match=r"1 error, no manifest .* --fix"):
+        run(corpus, out)
+    assert not list(out.glob("*.json*"))
+    assert (out / "check" / "report.html").exists()
+    result = run(corpus, out, "--fix")
     assert result.exit_code == 0
-    first, second, *_ = result.stderr.splitlines()
-    assert first == f"asr: 3: {corpus / '3.wav'}: no such file"
-    assert second == "asr: left out 1 utterance of no use"
+    assert "left out 1 utterance, see " in result.stderr
+    assert "file-missing" in (out / "check" / "excluded.jsonl").read_text()
+    with pytest.raises(CorpusError, match="errors, no manifest"):
+        run(corpus, out, "--fix", "--strict", "--overwrite")
+
+
+def test_audio_is_converted_and_numbers_are_spelled(corpus, tmp_path):
+    pytest.importorskip("num2words")
+    out = tmp_path / "out"
+    result = run(
+        *(corpus, out, "--resample", 16000, "--shards", 1, "--numbers", "en", "--quick")
+    )
+    assert result.exit_code == 0
+    utterances = read_manifest(out / "train.jsonl")
+    assert {u.audio.parent for u in utterances} == {out / "audio"}
+    assert len({u.audio for u in utterances}) == 1
+    assert utterances[-1].offset > 0
+    assert "Number seven!" in {u.text for u in utterances}
+    assert soundfile.info(utterances[0].audio).samplerate == 16000
 
 
 def test_options_reach_the_library(corpus, tmp_path):

@@ -117,7 +117,7 @@ def test_permission_denied_is_a_file_error_for_the_superuser_too(tmp_path, monke
     def deny(*arguments, **options):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("asr.files.tempfile.mkstemp", deny)
+    monkeypatch.setattr("asr.files.os.open", deny)
     with pytest.raises(FileError, match=r"a\.txt: cannot be written: Permission"):
         write_text(tmp_path / "a.txt", "x")
 

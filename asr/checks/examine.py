@@ -94,7 +94,7 @@ def examine(
         Finding(code="manifest-line", severity="error", message=message, split=split)
         for split, message in lines
     ]
-    fixed = tokens is not None or bool(getattr(config.tokens, "characters", ""))
+    fixed = tokens is not None or bool(config.tokens.characters)
     if tokens is None:
         try:
             tokens = _tokens(items, config)

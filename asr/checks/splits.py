@@ -30,7 +30,7 @@ def _shared(
         for item in shared:
             name = key(item)
             what = f"speaker {name}" if code == "split-speaker" else "the text"
-            message = f"{what} is in train too, as with {share}"
+            message = f"{what} is in train too, as for {share}"
             yield item.finding(code, message, value=name)
 
 

@@ -155,6 +155,12 @@ def _targets(manifests: Sequence[Path], options: CheckOptions) -> dict[Path, Pat
     return targets
 
 
+def _order(split: str) -> tuple[int, str]:
+    """Return where a split belongs: train, dev, test, others by name."""
+    known = ("train", "dev", "test")
+    return (known.index(split) if split in known else len(known), split)
+
+
 def _read(
     manifests: Sequence[Path],
 ) -> tuple[dict[str, list[Utterance]], list[Path], list[tuple[str, str]]]:
@@ -172,6 +178,7 @@ def _read(
         lines += [(split, problem) for problem in problems]
     if not any(found.values()) and not lines:
         raise ManifestError(f"{manifests[0]}: holds no utterance")
+    found = {split: found[split] for split in sorted(found, key=_order)}
     splits = {split: [u for _, u in pairs] for split, pairs in found.items()}
     origins = [path for pairs in found.values() for path, _ in pairs]
     return splits, origins, lines

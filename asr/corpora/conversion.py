@@ -43,8 +43,8 @@ import numpy.typing as npt
 import soundfile
 
 from asr.audio import audio_info, read_audio
+from asr.checks.scanning import Progress
 from asr.corpora.copies import file_names, mark
-from asr.corpora.inspection import Progress
 from asr.corpora.threads import in_order
 from asr.errors import AudioError, CorpusError, FileError, some
 from asr.manifest import Utterance

@@ -19,8 +19,8 @@ import numpy.typing as npt
 import soundfile
 
 from asr.audio import Samples, resample
+from asr.checks.scanning import Progress
 from asr.corpora import espeak
-from asr.corpora.inspection import Progress
 from asr.errors import ConfigError, FileError
 from asr.files import write_text
 

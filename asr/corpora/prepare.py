@@ -2,13 +2,25 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from asr.config import TextConfig
+from asr.checks.findings import Item
+from asr.checks.fixing import Fixed
+from asr.checks.scanning import Progress
+from asr.corpora.conversion import convert
+from asr.corpora.copies import free_folder, remove_unused
 from asr.corpora.corpus import Corpus
+from asr.corpora.doctoring import (
+    Found,
+    complete,
+    examine_source,
+    examine_splits,
+    fix_source,
+    report,
+)
 from asr.corpora.formats import read_source
-from asr.corpora.inspection import Progress, inspect
+from asr.corpora.options import PrepOptions
 from asr.corpora.report import Preparation, check_out, summarise, write
 from asr.corpora.splits import (
     Origin,
@@ -20,50 +32,9 @@ from asr.corpora.splits import (
 from asr.corpora.trimming import trim_silence
 from asr.errors import CorpusError, FileError, some
 from asr.manifest import Utterance
+from asr.spelling import spell_numbers
 
 Note = Callable[[str], None]
-
-#: How many problems are shown one by one; prep.json has all that were skipped.
-_MOST_SHOWN = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrepOptions:
-    """How a corpus is prepared.
-
-    Attributes:
-        format: A key of ``FORMATS``; None finds out.
-        splits: ``NAME=SUBSET[,SUBSET]`` each; none leaves it to the subsets' names.
-        dev_share: Part of the audio carved off as dev where the source has none, 0-1.
-        test_share: The same for test, where the source has neither dev nor test.
-        speaker_folders: Take the folder a recording lies in as its speaker, where the
-            source names none.
-        trim: Leave out silence at both ends of utterances, so many decibels or more
-            below their loudest moment; 0 leaves them whole.
-        skip_bad: Leave out utterances of no use instead of giving up.
-        overwrite: Replace manifests that are there already.
-        text: The normalisation that must leave something of every text.
-    """
-
-    format: str | None = None
-    splits: Sequence[str] = ()
-    dev_share: float = 0.1
-    test_share: float = 0.1
-    speaker_folders: bool = False
-    trim: float = 0.0
-    skip_bad: bool = False
-    overwrite: bool = False
-    text: TextConfig = field(default_factory=TextConfig)
-
-    def __post_init__(self) -> None:
-        shares = (self.dev_share, self.test_share)
-        if not (min(shares) >= 0 and sum(shares) < 1):
-            raise CorpusError(
-                f"--dev-share {shares[0]:g}, --test-share {shares[1]:g}: "
-                "must be 0 or more, and below 1 together"
-            )
-        if not 0 <= self.trim < float("inf"):
-            raise CorpusError(f"--trim {self.trim:g}: must be decibels, 0 or more")
 
 
 def prepare(
@@ -72,27 +43,31 @@ def prepare(
     options: PrepOptions,
     *,
     note: Note = lambda _: None,
+    found: Found = lambda *_: None,
     progress: Progress = lambda items, _: items,
 ) -> Preparation:
-    """Import a corpus; write a manifest for each split, and ``prep.json``.
+    """Import a corpus; write a manifest for each split, ``prep.json`` and a report.
 
     Splits of the source are kept as they are. A source without dev gets one carved off
     train, and test too if it has neither: by speaker, or by utterance if that cannot be
-    (see :func:`asr.corpora.splits.carve`). Nothing is written until all is well.
+    (see :func:`asr.corpora.splits.carve`). No manifest is written until all is well;
+    the report, in ``out/check``, is, since it says what is not.
 
     Args:
         source: Folder or file.
         out: Folder of the manifests; made if missing.
         options: Format, splits, and what to do with what is of no use.
-        note: Called with each line the user should read: decisions and problems.
-        progress: Wraps the recordings being opened, and how many there are.
+        note: Called with each line the user should read.
+        found: Called with all that is wrong, before that ends the preparation or after.
+        progress: Wraps the recordings being read, and how many there are.
 
     Raises:
         CorpusError: If the source cannot be imported, or some utterances are of no use
-            and ``options.skip_bad`` is off.
+            and ``options.fix`` is off.
         ManifestError: If a manifest in the source cannot be read.
         FileError: If ``out`` holds manifests and ``options.overwrite`` is off, or the
             source's own, or cannot be written.
+        MissingPackageError: If a package for ``options`` is not installed.
     """
     notes: list[str] = []
 
@@ -105,33 +80,46 @@ def prepare(
     source = source.resolve() if ".." in source.parts else source.absolute()
     check_out(out, overwrite=options.overwrite)
     name, corpus = read_source(source, options.format)
-    if (
-        name == "nemo"
-        and out == (source if source.is_dir() else source.parent).resolve()
-    ):
+    folder = source if source.is_dir() else source.parent
+    if name == "nemo" and out == folder.resolve():
         raise FileError(f"{out}: holds the source's own manifests; name another folder")
     if options.speaker_folders:
         _name_speakers(corpus, source)
     chosen, left_out = _choose(corpus, options, tell)
-    found, problems = _inspected(corpus, chosen, options, progress)
-    _show(problems, note)
-    usable = _usable(source, found, problems, options, tell)
-    _tell_shared_speakers(usable, tell)
-    splits, origins = _carve_missing(usable, options, tell)
+    first = examine_source(corpus, chosen, out, options, progress)
+    if options.fix:
+        fixed = fix_source(first, out, tell)
+    else:
+        report(source, first, out, found, last=False)
+        fixed = Fixed(first.subject.items)
+    if not fixed.kept:
+        raise CorpusError(f"{source}: holds no utterance that can be used")
+    whole = _by_split(fixed.kept, chosen, options, tell, progress)
+    splits, origins = _carve_missing(whole, options, tell)
+    report(source, examine_splits(splits, fixed.kept, options), out, found, last=True)
+    originals = [u for utterances in splits.values() for u in utterances]
+    if options.resample:
+        splits = _converted(splits, out, options, tell, progress)
     summaries = {
         split: summarise(
             split,
             utterances,
             origin=origins[split],
             subsets=chosen.get(split) or chosen["train"],
-            text=options.text,
+            text=options.config.text,
         )
         for split, utterances in splits.items()
     }
     preparation = Preparation(
-        format=name, splits=summaries, left_out=left_out, skipped=problems, notes=notes
+        format=name,
+        splits=summaries,
+        left_out=left_out,
+        skipped=fixed.lines(),
+        notes=notes,
     )
     write(out, source, splits, preparation)
+    for unused in remove_unused(out, originals):
+        note(f"{unused}: removed; no manifest points to these copies any more")
     return preparation
 
 
@@ -166,67 +154,57 @@ def _choose(
     return chosen, left_out
 
 
-def _inspected(
-    corpus: Corpus,
+def _by_split(
+    items: Sequence[Item],
     chosen: Mapping[str, Sequence[str]],
     options: PrepOptions,
+    tell: Note,
     progress: Progress,
-) -> tuple[dict[str, list[Utterance]], list[str]]:
-    """Return the usable utterances of each split, and all problems."""
-    splits = {
-        split: [u for subset in subsets for u in corpus.subsets[subset]]
-        for split, subsets in chosen.items()
-    }
-    usable, problems = inspect(splits, options.text, progress)
+) -> dict[str, list[Utterance]]:
+    """Return the utterances of each split that has any, as they will be written."""
+    splits: dict[str, list[Utterance]] = {split: [] for split in chosen}
+    for item in items:
+        utterance = complete(item)
+        if options.numbers:
+            text = spell_numbers(utterance.text or "", options.numbers)
+            utterance = replace(utterance, text=text)
+        splits[item.split].append(utterance)
+    splits = {split: utterances for split, utterances in splits.items() if utterances}
     if options.trim:
-        usable, broken = trim_silence(usable, options.trim, progress)
-        problems = problems + broken
-    subsets = itertools.chain(*chosen.values())
-    unread = [p for subset in subsets for p in corpus.problems.get(subset, ())]
-    return usable, unread + problems
+        splits, problems = trim_silence(splits, options.trim, progress)
+        _lose(problems, options, tell)
+    return splits
 
 
-def _show(problems: Sequence[str], note: Note) -> None:
-    for problem in problems[:_MOST_SHOWN]:
-        note(problem)
-    if len(problems) > _MOST_SHOWN:
-        note(f"and {len(problems) - _MOST_SHOWN} more")
-
-
-def _usable(
-    source: Path,
-    found: Mapping[str, list[Utterance]],
-    problems: Sequence[str],
+def _converted(
+    splits: Mapping[str, list[Utterance]],
+    out: Path,
     options: PrepOptions,
     tell: Note,
+    progress: Progress,
 ) -> dict[str, list[Utterance]]:
-    """Return the splits that have utterances; give up if the user allowed no loss."""
-    if problems and not options.skip_bad:
-        raise CorpusError(
-            f"{source}: {_count(problems, 'problem')}, nothing was written; "
-            "mend the source or leave these utterances out with --skip-bad"
-        )
-    if not any(found.values()):
-        raise CorpusError(f"{source}: holds no utterance that can be used")
-    if problems:
-        tell(f"left out {_count(problems, 'utterance')} of no use")
-    for split in found:
-        if not found[split]:
-            tell(f"the source's {split} has no utterance that can be used")
-    return {split: utterances for split, utterances in found.items() if utterances}
+    """Return the utterances pointing to copies of their audio, which are written."""
+    made = convert(
+        splits,
+        free_folder(out),
+        options.resample,
+        shard_minutes=options.shards,
+        skip_bad=options.fix,
+        progress=progress,
+    )
+    _lose([f"{name}: {text}" for name, text in made.problems.items()], options, tell)
+    for line in made.notes():
+        tell(line)
+    return {split: entries for split, entries in made.splits.items() if entries}
 
 
-def _tell_shared_speakers(
-    splits: Mapping[str, Sequence[Utterance]], tell: Note
-) -> None:
-    speakers = {
-        split: {u.speaker for u in utterances} - {None}
-        for split, utterances in splits.items()
-    }
-    for first, second in itertools.combinations(speakers, 2):
-        shared = speakers[first] & speakers[second]
-        if shared:
-            tell(f"{first} and {second} share {_count(list(shared), 'speaker')}")
+def _lose(problems: Sequence[str], options: PrepOptions, tell: Note) -> None:
+    """Give up, or tell what is left out, where recordings fail that --quick let by."""
+    if problems and not options.fix:
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise CorpusError(f"{problems[0]}{more}; asr prep without --quick finds them")
+    for problem in problems:
+        tell(f"left out {problem}")
 
 
 def _carve_missing(
@@ -242,7 +220,7 @@ def _carve_missing(
     shares = {split: share for split, share in shares.items() if share}
     if not shares:
         return dict(splits), origins
-    carving = carve(splits["train"], shares, options.text)
+    carving = carve(splits["train"], shares, options.config.text)
     wanted = " and ".join(reversed(shares))
     if len(carving.splits) == 1:
         tell(f"no {wanted}: {carving.reason}, too few to carve any off train")
@@ -258,7 +236,3 @@ def _carve_missing(
     whole = {**splits, **carving.splits}
     order = dict.fromkeys(("train", "dev", "test", *splits))
     return {split: whole[split] for split in order if split in whole}, origins
-
-
-def _count(things: Sequence[object], name: str) -> str:
-    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from asr.audio import read_audio
-from asr.corpora.inspection import Progress
+from asr.checks.scanning import Progress
 from asr.corpora.threads import in_order
 from asr.errors import AudioError
 from asr.manifest import Utterance
