@@ -1,13 +1,11 @@
 import random
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from asr.errors import ManifestError, ScoreError
 from asr.scoring.glm import read_glm
-
-RFILTER = Path("/usr/lib/sctk/bin/rfilter1")
+from tests.sclite import program
 
 
 def rules(path, *lines):
@@ -121,7 +119,6 @@ def random_rules(rng):
     return lines, case == "F"
 
 
-@pytest.mark.skipif(not RFILTER.exists(), reason="needs Debian's sctk")
 @pytest.mark.parametrize("seed", range(40))
 def test_rules_write_what_rfilter1_writes(tmp_path, seed):
     rng = random.Random(seed)
@@ -132,7 +129,7 @@ def test_rules_write_what_rfilter1_writes(tmp_path, seed):
     ]
     rewrite = rules(tmp_path, *lines).compiled("ref")
     written = subprocess.run(
-        [RFILTER, "rules.glm"],
+        [program("rfilter1"), "rules.glm"],
         input="".join(f" {text} \n" for text in texts),
         capture_output=True,
         text=True,

@@ -1,17 +1,15 @@
 import json
 import random
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from asr.errors import ManifestError, ScoreError
 from asr.scoring.inputs import find_kind, read_inputs, read_transcripts
+from asr.scoring.stage import score_files
 from asr.scoring.timemarks import assign_words, read_ctm, read_stm
 from asr.scoring.transcripts import TimedWord
-
-SCLITE = Path("/usr/lib/sctk/bin/sclite")
-needs_sclite = pytest.mark.skipif(not SCLITE.exists(), reason="needs Debian's sctk")
+from tests.sclite import program
 
 
 def write(path, *lines, end="\n"):
@@ -426,14 +424,18 @@ def random_marks(rng):
     return stm, ctm
 
 
+def sclite_alignments(folder):
+    """Return the lines of sclite's alignments of r.stm and h.ctm."""
+    files = ["-r", "r.stm", "stm", "-h", "h.ctm", "ctm"]
+    command = [program("sclite"), *files, "-o", "pralign", "-f", "0"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
+    return (folder / "h.ctm.pra").read_text().split("\n")
+
+
 def sclite_segments(folder):
     """Return the words that sclite hears in each ``speaker-number``."""
-    command = [SCLITE, "-r", "r.stm", "stm", "-h", "h.ctm", "ctm", "-o", "pralign"]
-    subprocess.run(
-        [*command, "-f", "0"], cwd=folder, check=True, capture_output=True, timeout=60
-    )
     found = {}
-    for line in (folder / "h.ctm.pra").read_text().split("\n"):
+    for line in sclite_alignments(folder):
         if line.startswith("id: ("):
             name = line[len("id: (") : -1]
             found[name] = []
@@ -443,7 +445,6 @@ def sclite_segments(folder):
     return found
 
 
-@needs_sclite
 @pytest.mark.parametrize("seed", range(60))
 def test_segments_get_the_words_that_sclite_gives_them(tmp_path, seed):
     stm, ctm = random_marks(random.Random(seed))
@@ -455,3 +456,42 @@ def test_segments_get_the_words_that_sclite_gives_them(tmp_path, seed):
         number = numbers[transcript.speaker] = numbers.get(transcript.speaker, -1) + 1
         ours[f"{transcript.speaker}-{number:03}"] = transcript.text.split()
     assert ours == sclite_segments(tmp_path)
+
+
+def test_counts_of_segments_are_sclites_for_each_speaker(tmp_path):
+    """The whole way: read, assign, align, count, as ``sclite -r stm -h ctm`` does."""
+    stm, ctm = [], []
+    for seed in range(40):
+        # Files of their own, and words that match now and then.
+        lines = [[f"s{seed}{line}" for line in part] for part in both(seed)]
+        stm, ctm = stm + lines[0], ctm + lines[1]
+    write(tmp_path / "r.stm", *stm)
+    write(tmp_path / "h.ctm", *ctm)
+    scores = score_files(tmp_path / "r.stm", [tmp_path / "h.ctm"])
+    ours = {}
+    for utterance in scores.systems[0].score.utterances:
+        words = utterance.score.words
+        counts = (words.hits, words.substitutions, words.deletions, words.insertions)
+        before = ours.get(utterance.speaker, (0, 0, 0, 0))
+        ours[utterance.speaker] = tuple(map(sum, zip(before, counts, strict=True)))
+    assert scores.systems[0].score.missing == ()
+    assert sum(map(sum, ours.values())) > 2000
+    assert ours == sclite_counts(tmp_path)
+
+
+def both(seed):
+    stm, ctm = random_marks(random.Random(seed))
+    return stm, [line.rstrip("0123456789") for line in ctm]
+
+
+def sclite_counts(folder):
+    """Return (hits, substitutions, deletions, insertions) of each speaker."""
+    found, speaker = {}, ""
+    for line in sclite_alignments(folder):
+        if line.startswith("id: ("):
+            speaker = line[len("id: (") : -len("-000)")]
+        elif line.startswith("Scores:"):
+            counts = map(int, line.split()[-4:])
+            before = found.get(speaker, (0, 0, 0, 0))
+            found[speaker] = tuple(map(sum, zip(before, counts, strict=True)))
+    return found

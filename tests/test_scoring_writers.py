@@ -1,5 +1,4 @@
 import subprocess
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,9 +17,7 @@ from asr.scoring.writers import (
     write_stm,
     write_trn,
 )
-
-SCLITE = Path("/usr/lib/sctk/bin/sclite")
-needs_sclite = pytest.mark.skipif(not SCLITE.exists(), reason="needs Debian's sctk")
+from tests.sclite import program
 
 WORDS = st.lists(st.text(st.characters(codec="utf-8"), min_size=1), max_size=6)
 TEXTS = WORDS.map(lambda words: " ".join(" ".join(words).split()))
@@ -31,7 +28,7 @@ def sclite(folder, kind, *options):
     ref = "stm" if kind == "ctm" else kind
     files = ["-r", f"ref.{ref}", ref, "-h", f"hyp.{kind}", kind]
     result = subprocess.run(
-        [SCLITE, *files, *options, "-s", "-o", "pralign", "-f", "0"],
+        [program("sclite"), *files, *options, "-s", "-o", "pralign", "-f", "0"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -54,7 +51,6 @@ def test_trn_is_read_back(tmp_path_factory, texts):
     assert found == texts
 
 
-@needs_sclite
 def test_sclite_reads_our_trn(tmp_path):
     ref = entries(s1_a="the cat sat", s1_b=";; no comment", s2_a="", s2_b="a {b / c}")
     hyp = entries(s1_a="the hat", s1_b=";; no", s2_a="x <b>&</b>", s2_b="a c 東京")
@@ -117,7 +113,6 @@ def test_ctm_and_stm_are_read_back(tmp_path):
     assert system["f_B_s_1_2.5"].words == words
 
 
-@needs_sclite
 def test_sclite_reads_our_stm_and_ctm(tmp_path):
     names = [("f", "A"), ("g", "A")]
     write_stm(
@@ -172,7 +167,6 @@ def test_pra_has_sclites_layout(tmp_path):
     )
 
 
-@needs_sclite
 def test_pra_says_what_sclites_says(tmp_path):
     ref, hyp = entries(s_1="b c d e", s_2="x y"), entries(s_1="b x d e f", s_2="x")
     write_trn(tmp_path / "ref.trn", ref)
