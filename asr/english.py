@@ -80,7 +80,6 @@ _UNITS = {
     "cm": ("centimeter", "centimeters"),
     "mm": ("millimeter", "millimeters"),
     "kg": ("kilogram", "kilograms"),
-    "mg": ("milligram", "milligrams"),
     "ml": ("milliliter", "milliliters"),
     "lb": ("pound", "pounds"),
     "lbs": ("pound", "pounds"),
@@ -156,6 +155,7 @@ def spell_english(text: str) -> str:
         text = _FRACTIONS.sub(_unfold, text)
     text = _WORDS.sub(_expand, text)
     if _DIGITS.search(text):
+        text = re.sub(r"(?<=\$)\.(?=[0-9]{2})", "0.", text)
         for pattern, speak in _RULES:
             text = pattern.sub(partial(_speak, speak), text)
         text = spell_numbers(text, "en")
@@ -366,8 +366,8 @@ _RULES: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
             _date,
         ),
         (
-            rf"(?:{_START}[tT]he )?(?<![\w.,:/-])(?P<day>[0-9]{{1,2}}) "
-            rf"(?P<month>{_MONTH}){_END}",
+            rf"(?:{_START}[tT]he )?(?<![\w.,:/-])(?P<day>[0-9]{{1,2}})"
+            rf"(?:st|nd|rd|th)? (?P<month>{_MONTH}){_END}",
             _british_date,
         ),
         # Other shapes of numbers.

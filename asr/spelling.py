@@ -18,7 +18,7 @@ _POINT = re.compile("am|ar|bn|cy|en(_..)?|es_(GT|NI)|fa|he|ja|kn|ko|te|th")
 _UNSPACED = frozenset(["ja", "th"])
 #: Digits of the longest number that is said as one; num2words' Amharic takes forever
 #: beyond it.
-_LONGEST, _LONGEST_OF = 15, {"am": 9}
+_LONGEST, _LONGEST_OF = 15, {"am": 6}
 #: Endings that make digits an ordinal number, and nothing else.
 _ORDINALS = {
     "en": "st|nd|rd|th",
@@ -192,7 +192,7 @@ def _words(number: float, language: str, to: str = "cardinal") -> str:
     try:
         words = getattr(_converter(language), f"to_{to}")(number)
     # What its languages raise for numbers beyond them is up to each.
-    except (ArithmeticError, LookupError, TypeError, ValueError, NotImplementedError):
+    except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError):
         return ""
     # 1,234 is read without the comma.
     return " ".join(str(words).replace(",", " ").split())

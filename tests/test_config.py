@@ -221,6 +221,13 @@ def test_masks_need_a_mean_to_mask_with():
     assert load_config(None, ["features.cmvn=none", *off]).features.cmvn == "none"
 
 
+def test_english_is_not_spelled_in_another_language():
+    with pytest.raises(ConfigError, match=r'text\.numbers = "de" contradicts'):
+        load_config(None, ["text.normaliser=english", "text.numbers=de"])
+    english = load_config(None, ["text.normaliser=english", "text.numbers=en"])
+    assert english.text.normaliser == "english"
+
+
 def test_a_shift_below_one_sample_is_refused():
     with pytest.raises(ConfigError, match=r"features\.frame_shift .* one sample"):
         load_config(None, ["features.frame_shift=0.00001"])

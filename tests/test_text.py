@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.config import TextConfig
-from asr.text import normalise
+from asr.text import normalise, spell
 
 CONFIGS = st.builds(
     TextConfig,
@@ -78,3 +78,27 @@ def test_default(text, wanted):
 )
 def test_options(options, text, wanted):
     assert normalise(text, TextConfig(**options)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "wanted"),
+    [
+        ({}, "5 % & Mr. X", "5 mr x"),
+        ({"numbers": "de"}, "5 % & Mr. X", "fünf mr x"),
+        ({"normaliser": "english"}, "5 % & Mr. X", "five percent and mister x"),
+        ({"normaliser": "english", "numbers": "en"}, "5", "five"),
+        ({"numbers": "de", "case": "upper"}, "1\u200b2", "ZWÖLF"),
+        ({"numbers": "en", "form": "NFKC"}, "x²", "x two"),
+        ({"numbers": "en", "punctuation": "keep"}, "42, 5", "forty-two, five"),
+    ],
+)
+def test_spelling(options, text, wanted):
+    pytest.importorskip("num2words")
+    assert normalise(text, TextConfig(**options)) == wanted
+
+
+def test_spelling_alone_removes_nothing():
+    pytest.importorskip("num2words")
+    config = TextConfig(normaliser="english")
+    assert spell("“Mr. X?” – 5%", config) == "“mister X?” – five percent"
+    assert spell("“Mr. X?” – 5%", TextConfig()) == "“Mr. X?” – 5%"

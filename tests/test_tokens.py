@@ -62,6 +62,23 @@ def test_describe_stops_at_its_limit():
     assert describe(Counter()) == ""
 
 
+def test_given_characters_are_tokens_whether_the_texts_hold_them_or_not():
+    config = TokenConfig(characters="zyxcba")
+    assert build_tokens(["ab"], config).symbols == (BLANK, *"abcxyz")
+    assert build_tokens(["a b"], config).symbols == (BLANK, *" abcxyz")
+    assert build_tokens(["a b"], TokenConfig(characters="ab ")).symbols[1] == " "
+
+
+def test_texts_with_a_character_that_is_not_given():
+    with pytest.raises(TokenError, match=r"'é' \(U\+00E9, 2 times\): not in tokens\."):
+        build_tokens(["abé", "é"], TokenConfig(characters="abc"))
+
+
+def test_subwords_are_learnt_from_the_given_characters_only():
+    with pytest.raises(TokenError, match=r"no token for 'b' .* not in tokens"):
+        build_tokens(["a b"], TokenConfig(unit="subword", characters="a"))
+
+
 @pytest.mark.parametrize("texts", [[], [""], ["", ""]])
 def test_texts_without_a_character(texts):
     with pytest.raises(TokenError, match="no character to learn"):
