@@ -281,6 +281,20 @@ def test_a_kind_is_for_hypotheses_and_for_references_without_a_telling_name(tmp_
         read_inputs(ref, [hyp], kind="trn")
 
 
+@pytest.mark.parametrize(
+    ("name", "line", "marked"),
+    [
+        ("r.trn", "{ a / b } (u1)", True),
+        ("r.stm", "u1 A s 0 1 (a)", True),
+        ("r.jsonl", '{"id": "u1", "text": "(a)"}', False),
+        ("text", "u1 (a)", False),
+    ],
+)
+def test_marks_are_marks_in_sclites_files_alone(tmp_path, name, line, marked):
+    ref = write(tmp_path / name, line)
+    assert read_inputs(ref, []).marked == marked
+
+
 def test_hostile_texts_come_as_they_are(tmp_path):
     hostile = [
         "<b>&amp;</b>",

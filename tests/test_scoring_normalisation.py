@@ -48,15 +48,20 @@ def test_basic_is_what_models_do_by_default():
         ("either/or { a / b }", "either or { a / b }"),
         ("a } b { c", "a b c"),
         ("{ a", "a"),
+        (
+            "Well (Uh,) (e-mail) (-) { (A) / b } f(x)",
+            "well (uh) (e) (mail) { (a) / b } f x",
+        ),
     ],
 )
-def test_alternatives_of_references_come_through(text, written):
-    assert named("basic").reference(text) == written
+def test_marks_of_references_come_through_where_they_are_marks(text, written):
+    assert named("basic").marked(text) == written
+    assert named("basic").reference(text) == normalise(text, TextConfig())
 
 
 def test_english_spells_what_basic_leaves_and_keeps_no_word():
     text = "Mr. Smith paid $22 { um / uh / @ }"
-    assert named("english").reference(text) == (
+    assert named("english").marked(text) == (
         "mister smith paid twenty two dollars { um / uh / @ }"
     )
 
@@ -67,7 +72,7 @@ def test_hypotheses_have_no_alternatives():
 
 @given(TEXTS)
 def test_normalising_references_twice_changes_nothing_more(text):
-    form = named("basic").reference
+    form = named("basic").marked
     assert form(form(text)) == form(text)
 
 
@@ -82,6 +87,9 @@ def test_rules_of_a_file(tmp_path):
     assert rules.hypothesis("mr colour") == "mr color"
     both = named("basic").then(rules)
     assert both.name == "basic, my.glm"
+    assert both.marked("Mr. Colour! (Uh)") == "{mr / mister} color (uh)"
+    assert both.writes_marks
+    assert not named("basic").writes_marks
     assert both.reference("Mr. Colour!") == "{mr / mister} color"
     assert both.hypothesis("Mr. Colour!") == "mr color"
     path.write_text("colour color")

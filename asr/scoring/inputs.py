@@ -44,10 +44,13 @@ class Inputs:
     Attributes:
         references: What was said.
         systems: What each system heard, in the order of its files.
+        marked: Whether references are sclite's (trn, stm), where ``{ a / b }`` is
+            either and ``(a)`` optional; elsewhere these are text like any other.
     """
 
     references: dict[str, Transcript]
     systems: tuple[dict[str, Transcript], ...]
+    marked: bool = False
 
 
 def read_inputs(
@@ -83,6 +86,7 @@ def read_inputs(
             systems=tuple(
                 by_id(read_transcripts(path, "hyp", kind=kind)) for path in hypotheses
             ),
+            marked=reference_kind == "trn",
         )
     segments = read_stm(reference)
     systems = []
@@ -95,6 +99,7 @@ def read_inputs(
     return Inputs(
         references=by_id(s.transcript for s in segments if not s.ignored),
         systems=tuple(systems),
+        marked=True,
     )
 
 
@@ -124,7 +129,7 @@ def read_transcripts(
 
 
 def find_kind(path: Path) -> Kind:
-    """Return what a file is, by its suffix or else by what all its lines look like.
+    """Return what a file is, by its name or else by what all its lines look like.
 
     Plain lines are never guessed, and Kaldi's ``text`` only where the first words look
     like ids: what is taken for an id is not scored.
@@ -132,8 +137,8 @@ def find_kind(path: Path) -> Kind:
     Raises:
         ManifestError: If nothing fits, or the file cannot be read.
     """
-    if path.suffix.lower() in _SUFFIXES:
-        return _SUFFIXES[path.suffix.lower()]
+    if named := _named_kind(path):
+        return named
     lines = [
         (number, line)
         for number, line in enumerate(read_lines(path), start=1)
@@ -159,9 +164,14 @@ def find_kind(path: Path) -> Kind:
 
 
 def _kind_of_reference(path: Path, kind: Kind | None) -> Kind:
-    """Return the kind of REF: a ctm of HYP and a suffix of REF say more than kind."""
-    named = _SUFFIXES.get(path.suffix.lower())
+    """Return the kind of REF: its name says more than what HYP is told to be."""
+    named = _named_kind(path)
     return named or (kind if kind not in (None, "ctm") else find_kind(path))
+
+
+def _named_kind(path: Path) -> Kind | None:
+    # Kaldi's data folders call it so.
+    return "kaldi" if path.name == "text" else _SUFFIXES.get(path.suffix.lower())
 
 
 def _by_line(reference: Path, hypotheses: Sequence[Path]) -> Inputs:

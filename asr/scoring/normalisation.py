@@ -24,7 +24,8 @@ Named = Literal["basic", "english"]
 Block = tuple[slice, slice]
 
 _BRACES = re.compile(r"([{}])")
-_BRACES_AND_SLASH = re.compile(r"([{}/])")
+_SLASH = re.compile(r"(/)")
+_OPTIONAL = re.compile(r"(?<!\S)\(([^()\s]+)\)(?!\S)")
 _NOTHING = "@"
 _NO_KEY = re.compile(r"[\W_]+")
 
@@ -35,20 +36,27 @@ class Normaliser:
 
     Attributes:
         name: What it is called in reports.
-        reference: Applied to REF; alternatives ``{ a / b }`` come through it.
+        reference: Applied to REF.
+        marked: Applied to REF instead where it has sclite's marks: alternatives
+            ``{ a / b }`` and optional words ``(a)`` come through it.
         hypothesis: Applied to HYP.
+        writes_marks: Whether it may write such marks itself.
     """
 
     name: str
     reference: Form
+    marked: Form
     hypothesis: Form
+    writes_marks: bool = False
 
     def then(self, other: "Normaliser") -> "Normaliser":
         """Return this and then the other, as one."""
         return Normaliser(
             f"{self.name}, {other.name}",
             lambda text: other.reference(self.reference(text)),
+            lambda text: other.marked(self.marked(text)),
             lambda text: other.hypothesis(self.hypothesis(text)),
+            self.writes_marks or other.writes_marks,
         )
 
 
@@ -60,7 +68,7 @@ def of_config(config: TextConfig, name: str) -> Normaliser:
         name: What to call it.
     """
     form = partial(normalise, config=config)
-    return Normaliser(name, partial(_around_marks, form=form), form)
+    return Normaliser(name, form, partial(_around_marks, form=form), form)
 
 
 def named(name: Named) -> Normaliser:
@@ -80,7 +88,9 @@ def of_rules(path: Path) -> Normaliser:
         ScoreError: If a line is not a rule or not supported.
     """
     rules = read_glm(path)
-    return Normaliser(path.name, rules.compiled("ref"), rules.compiled("hyp"))
+    ref, hyp = rules.compiled("ref"), rules.compiled("hyp")
+    marks = any("{" in rule.after and "ref" in rule.sides for rule in rules.rules)
+    return Normaliser(path.name, ref, ref, hyp, marks)
 
 
 def word_changes(texts: Iterable[tuple[str, str]]) -> Counter[tuple[str, str]]:
@@ -253,12 +263,12 @@ def _key(word: str) -> str:
 
 
 def _around_marks(text: str, form: Form) -> str:
-    """Apply a form to a reference's words, and leave its ``{ a / b }``.
+    """Apply a form to a reference's words, and leave its ``{ a / b }`` and ``(a)``.
 
     An alternative of which nothing remains becomes sclite's ``@``, no word.
     """
     if "{" not in text or not _balanced(text):
-        return form(text)
+        return _around_optional(text, form)
     written: list[str] = []
     depth = 0
     for part in _BRACES.split(text):
@@ -266,18 +276,28 @@ def _around_marks(text: str, form: Form) -> str:
             depth += 1 if part == "{" else -1
             written.append(part)
         elif not depth:
-            written.append(form(part))
+            written.append(_around_optional(part, form))
         else:
-            for piece in _BRACES_AND_SLASH.split(part):
-                inside = piece if piece == "/" else _alternative(piece, form)
-                written.append(inside)
+            for piece in _SLASH.split(part):
+                written.append("/" if piece == "/" else _alternative(piece, form))
     return " ".join(" ".join(written).split())
 
 
 def _alternative(text: str, form: Form) -> str:
     if text.strip() == _NOTHING:
         return _NOTHING
-    return form(text) or (_NOTHING if text.strip() else "")
+    return _around_optional(text, form) or (_NOTHING if text.strip() else "")
+
+
+def _around_optional(text: str, form: Form) -> str:
+    """Apply a form, and write all words that ``(a)`` becomes as optional."""
+    parts = _OPTIONAL.split(text)
+    # What the expression's group caught stands at every second place.
+    parts[::2] = map(form, parts[::2])
+    parts[1::2] = (
+        " ".join(f"({word})" for word in form(part).split()) for part in parts[1::2]
+    )
+    return " ".join(filter(None, parts))
 
 
 def _balanced(text: str) -> bool:

@@ -59,7 +59,11 @@ def score_files(
     changes: Counter[tuple[str, str]] = Counter()
     forms: tuple[Form, Form] = (str, str)
     if normaliser is not None:
-        forms = (normaliser.reference, normaliser.hypothesis)
+        marked = inputs.marked
+        forms = (
+            normaliser.marked if marked else normaliser.reference,
+            normaliser.hypothesis,
+        )
     references = _rewritten(inputs.references, forms[0], changes)
     systems = [_rewritten(system, forms[1], changes) for system in inputs.systems]
     scored = [
