@@ -9,7 +9,7 @@ from typing import Any
 import soundfile
 
 import asr
-from asr.checks.facts import FileProblem, Recording, Signal, Stretch
+from asr.checks.facts import FileProblem, Recording, Signal, Stretch, settled
 from asr.files import replacing
 
 #: Of the facts; another number where what is measured changes its meaning.
@@ -35,7 +35,11 @@ class Entry:
 
     def answers(self, stretches: Iterable[Stretch], *, decode: bool) -> bool:
         """Return whether all that is asked now was measured then."""
-        return not decode or (self.decoded and self.asked.issuperset(stretches))
+        if not decode or not self.decoded:
+            return not decode
+        seconds = self.recording.seconds
+        known = self.asked | self.recording.signals.keys()
+        return all(s in known or settled(s, seconds) in known for s in stretches)
 
     def merged(self, older: "Entry | None") -> "Entry":
         """Return this entry with what an older one of the same file knows besides."""

@@ -11,6 +11,17 @@ WHOLE: Stretch = (0.0, None)
 TOLERANCE = 0.05
 
 
+def settled(stretch: Stretch, seconds: float) -> Stretch:
+    """Return a stretch of a recording of so many seconds as it is measured.
+
+    One that ends within ``TOLERANCE`` of the recording's end, or after it, goes to the
+    end: what a manifest says in seconds is then what a corpus said by saying nothing.
+    """
+    offset, duration = stretch
+    whole = duration is not None and offset + duration >= seconds - TOLERANCE
+    return (offset, None) if whole else stretch
+
+
 @dataclass(frozen=True, kw_only=True)
 class Signal:
     """What was measured of one stretch of a recording, as it was decoded.

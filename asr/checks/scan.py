@@ -13,11 +13,11 @@ import soundfile
 from asr.checks.containers import Container, examine, explain
 from asr.checks.facts import (
     TOLERANCE,
-    WHOLE,
     FileProblem,
     Recording,
     Signal,
     Stretch,
+    settled,
 )
 from asr.checks.measures import Meter
 from asr.checks.reading import RATES, damaged, wrong
@@ -94,22 +94,10 @@ def scan_file(
 def find_signal(
     recording: Recording, offset: float, duration: float | None
 ) -> Signal | None:
-    """Return the measures of a stretch, None if there are none.
-
-    A stretch from the start that ends within ``TOLERANCE`` of the end, or after it, is
-    the whole recording.
-    """
-    if is_whole((offset, duration), recording.seconds):
-        whole = recording.signals.get(WHOLE)
-        if whole is not None:
-            return whole
-    return recording.signals.get((offset, duration))
-
-
-def is_whole(stretch: Stretch, seconds: float) -> bool:
-    """Return whether a stretch is the whole of a recording of so many seconds."""
-    offset, duration = stretch
-    return not offset and (duration is None or duration >= seconds - TOLERANCE)
+    """Return the measures of a stretch, None if there are none."""
+    stretch = (offset, duration)
+    signals = recording.signals
+    return signals.get(settled(stretch, recording.seconds), signals.get(stretch))
 
 
 class _Stream(soundfile.SoundFile):  # type: ignore[misc]
@@ -169,7 +157,7 @@ def _decode(
     rate, promised = file.samplerate, file.frames
     said = promised / rate if promised < _UNKNOWN else float("inf")
     wanted = {
-        WHOLE if is_whole(stretch, said) else stretch
+        settled(stretch, said)
         for stretch in stretches
         # A manifest may say NaN; comparisons with it are false.
         if 0 <= stretch[0] < float("inf") and (stretch[1] is None or stretch[1] >= 0)
