@@ -19,8 +19,8 @@ from asr.spelling import (
     spell_numbers,
 )
 
-#: No letter beside it; not \b, for which _ and digits are letters.
-_START, _END = r"(?<![^\W\d_])", r"(?![^\W\d_])"
+#: No letter beside it, nor its accent; not \b, for which _ and digits are letters.
+_START, _END = r"(?<![^\W\d_]|[\u0300-\u036f])", r"(?![^\W\d_])"
 #: Read out in full wherever they occur; these few without a full stop too.
 _TITLES = {"mr": "mister", "mrs": "missus", "dr": "doctor", "etc": "et cetera"}
 _SHORT = _TITLES | {
@@ -309,7 +309,7 @@ _FRACTIONS = re.compile("[¼-¾⅐-⅞]")
 _WORDS = re.compile(
     rf"(?P<and>&c(?=\.)|&(?:amp;)?)"
     rf"|{_START}(?P<saint>st)\.{_END}"
-    rf"|(?<=[^\W_])(?P<dot>\.)(?=(?:com|org|net|edu|gov){_END})"
+    rf"|(?P<dot>\.)(?=(?:com|org|net|edu|gov){_END})"
     rf"|{_START}(?P<before>{'|'.join(_BEFORE)})\.(?=\s*[0-9])"
     rf"|{_START}(?P<short>(?:{'|'.join(_SHORT)})(?=\.)|(?:{'|'.join(_TITLES)}){_END})"
     rf"\.?{_END}",

@@ -1,4 +1,5 @@
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from asr.checks.codes import CODES
 from asr.checks.facts import Recording
 from asr.checks.findings import Item, Subject
 from asr.checks.lookalikes import Lookalikes
-from asr.config import Config, TextConfig
+from asr.config import Config, TextConfig, TokenConfig
 from asr.manifest import Utterance
 from asr.text import normalise
 from asr.tokens import BLANK, Tokens
@@ -237,6 +238,18 @@ def test_characters_outside_given_tokens():
         ("text-token", "train-2", {"j": 1, "z": 2}),
     ]
     assert result[0].message == "U+007A LATIN SMALL LETTER Z in 'zoo'"
+
+
+def test_characters_outside_those_the_config_gives():
+    plain = subject(["a cat", "zoo a"])
+    config = replace(plain.config, tokens=TokenConfig(characters="act"))
+    # As examine has it where no tokens can be built of such texts.
+    given = replace(plain, config=config, fixed_tokens=True)
+    (result,) = findings(given)
+    assert (result.code, result.id, result.value) == (
+        *("text-token", "train-1"),
+        {"z": 1, "o": 2},
+    )
 
 
 def test_rare_characters_of_a_large_training_set():

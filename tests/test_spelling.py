@@ -44,6 +44,9 @@ CONFIGS = st.builds(
 @example("0Mr.", TextConfig(normaliser="english"))
 @example("°CMr.", TextConfig(normaliser="english"))
 @example("½Mr", TextConfig(normaliser="english"))
+@example("Co..com", TextConfig(normaliser="english", inside_words="."))
+@example("İMr.", TextConfig(normaliser="english"))
+@example("ẖMr.", TextConfig(normaliser="english", case="upper"))
 @example("9" * 5000, TextConfig(numbers="de"))
 @example(f"{'9' * 5000}/2 ${'9' * 5000}.50 1.{'9' * 5000}", TextConfig(numbers="en"))
 @example(

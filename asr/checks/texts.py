@@ -63,10 +63,14 @@ def empty(subject: Subject) -> Iterator[Finding]:
 
 def without_token(subject: Subject) -> Iterator[Finding]:
     """Yield utterances with characters outside the tokens, where those are given."""
-    if subject.tokens is None or not subject.fixed_tokens:
+    if not subject.fixed_tokens:
         return
+    tokens = subject.tokens
+    # None are built of training texts that hold other characters: what was given, then.
+    given = {*subject.config.tokens.characters, " "}
     for item in subject.items:
-        found = subject.tokens.missing(item.text)
+        missing = (c for c in item.text if c not in given)
+        found = Counter(missing) if tokens is None else tokens.missing(item.text)
         if found:
             message = describe(found, item.text)
             yield item.finding("text-token", message, value=dict(found))
