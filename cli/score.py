@@ -60,6 +60,14 @@ def score(
         Literal["word", "char"],
         typer.Option(help="What is counted as words: languages without spaces: char."),
     ] = "word",
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY",
+            help="Rates by speaker, duration, channel or another key of REF's lines; "
+            "may be given again.",
+        ),
+    ] = None,
     worst: Annotated[
         int, typer.Option(min=0, help="Utterances with most errors to show.")
     ] = 5,
@@ -76,7 +84,7 @@ def score(
     Utterances are matched by id and compared as written, unless --model, --normalise or
     --glm is given.
     """
-    from asr.scoring import report, stage
+    from asr.scoring import document, report, stage
 
     scores = stage.score_files(
         ref,
@@ -86,17 +94,22 @@ def score(
         normaliser=_normaliser(model, normalise, glm),
         missing=missing,
         unit="word" if unit == "word" else "character",
+        by=by or (),
     )
     for note in report.remarks(scores):
         typer.echo(f"asr: note: {note}", err=True)
     if json is not None:
-        report.write_report(json, scores)
+        document.write_report(json, scores)
     if out is not None:
         stage.write_folder(out, scores)
     width, paint = _terminal()
     typer.echo(report.overview(scores))
-    if shown := report.worst_of_all(scores, worst, width=width, paint=paint):
-        typer.echo(f"\n{shown}")
+    blocks = [
+        report.group_tables(scores),
+        report.worst_of_all(scores, worst, width=width, paint=paint),
+    ]
+    for block in filter(None, blocks):
+        typer.echo(f"\n{block}")
 
 
 def _normaliser(

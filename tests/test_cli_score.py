@@ -171,7 +171,9 @@ def test_characters_for_languages_without_spaces(tmp_path):
     ref = write(tmp_path / "ref.jsonl", {"1": "今日 は"})
     hyp = write(tmp_path / "hyp.jsonl", {"1": "今日は"})
     assert "%WER 100.00 [ 2 / 2" in run(ref, hyp).stdout
-    assert "%WER 0.00 [ 0 / 3" in run(ref, hyp, "--unit", "char").stdout
+    shown = run(ref, hyp, "--unit", "char").stdout
+    assert shown.startswith("%CER 0.00 [ 0 / 3")
+    assert shown.count("%CER") == 1
 
 
 def test_a_folder_with_everything_that_was_compared(tmp_path):
@@ -210,6 +212,34 @@ def test_messages_about_one_of_several_systems_name_its_file(ref, tmp_path):
         run(ref, ref, short)
     with pytest.raises(ScoreError, match="is given twice"):
         run(ref, short, short)
+
+
+def test_rates_by_speaker_and_by_any_key(tmp_path):
+    ref, hyp = tmp_path / "ref.jsonl", tmp_path / "hyp.jsonl"
+    lines = [
+        {"id": "1", "text": "a b", "speaker": "bob", "age": 9},
+        {"id": "2", "text": "c", "speaker": "alice", "age": 10},
+        {"id": "3", "text": "d", "speaker": "bob"},
+    ]
+    ref.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    write(hyp, {"1": "a x", "2": "c", "3": "d d"})
+    shown = run(ref, hyp, "--by", "speaker", "--by", "age", "--worst", 0).stdout
+    assert shown.split("\n\n")[1:] == [
+        "speaker  utterances  words   %WER\n"
+        "alice             1      1   0.00\n"
+        "bob               2      3  66.67",
+        "age     utterances  words    %WER\n"
+        "9                1      2   50.00\n"
+        "10               1      1    0.00\n"
+        "(none)           1      1  100.00\n",
+    ]
+    out = tmp_path / "score.json"
+    shown = run(ref, hyp, ref, "--by", "speaker", "--json", out).stdout
+    assert "speaker  utterances  words  %WER hyp  %WER ref\n" in shown
+    groups = json.loads(out.read_text())["systems"][0]["groups"]
+    assert groups["speaker"]["bob"]["words"]["errors"] == 2
+    with pytest.raises(ScoreError, match="no utterance of REF has the key 'sex'"):
+        run(ref, hyp, "--by", "sex")
 
 
 def test_colours_are_for_terminals_alone(ref, tmp_path, monkeypatch):

@@ -2,7 +2,8 @@
 
 from asr.scoring.alignment import Counts, Score, Unit, score_text, score_texts
 from asr.scoring.corpus import CorpusScore, Missing, UtteranceScore, score_corpus
-from asr.scoring.report import notes, summary, worst, write_report
+from asr.scoring.document import write_report
+from asr.scoring.report import notes, summary, worst
 from asr.scoring.statistics import Interval, bootstrap_interval, speaker_interval
 
 __all__ = [

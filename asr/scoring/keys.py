@@ -1,16 +1,20 @@
-"""What utterances are grouped by: fields and further keys of their transcripts."""
+"""Scores of groups: by speaker, by duration, by any key that transcripts have."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
 from asr.errors import ScoreError, some
+from asr.scoring.alignment import Score
+from asr.scoring.corpus import CorpusScore
 from asr.scoring.transcripts import Transcript
 
 #: Fields that are keys; ``duration`` goes by bands.
 _FIELDS = ("speaker", "channel", "recording")
 #: Where bands of duration end, seconds.
 _EDGES = (2, 5, 10, 20)
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 #: The group of utterances that do not have the key.
 NONE = "(none)"
 
@@ -45,11 +49,31 @@ def duration_band(duration: float) -> str:
     return f"{_EDGES[place - 1] if place else 0}-{_EDGES[place]} s"
 
 
+def scores_by(result: CorpusScore, groups: Mapping[str, str]) -> dict[str, Score]:
+    """Return the score of each group, by what the groups are called.
+
+    Numbers come in their order, before names, and those without the key last.
+
+    Args:
+        result: The scored set.
+        groups: Id -> group.
+    """
+    found: dict[str, Score] = {}
+    for utterance in result.utterances:
+        group = groups[utterance.id]
+        found[group] = found.get(group, Score()) + utterance.score
+    return {group: found[group] for group in sorted(found, key=_order)}
+
+
+def _order(group: str) -> tuple[bool, float, str]:
+    number = _NUMBER.match(group)
+    return group == NONE, float(number[0]) if number else float("inf"), group
+
+
 def _group(entry: Transcript, key: str) -> str | None:
-    value: Any
     if key == "duration":
         return None if entry.duration is None else duration_band(entry.duration)
-    value = getattr(entry, key) if key in _FIELDS else entry.extra.get(key)
+    value: Any = getattr(entry, key) if key in _FIELDS else entry.extra.get(key)
     if value is None or value == "":
         return None
     return value if isinstance(value, str) else str(value)

@@ -1,28 +1,28 @@
-"""Scores as lines for people and as JSON for programs."""
+"""Scores as lines and tables for people."""
 
-import json
-from pathlib import Path
-from typing import Any
-
-from asr import __version__
 from asr.errors import some
-from asr.files import write_text
 from asr.scoring.aligned import WIDTH, Paint, columns, plain, printable, rows
 from asr.scoring.alignment import Counts, Unit, align_words
 from asr.scoring.corpus import CorpusScore, UtteranceScore
+from asr.scoring.keys import scores_by
 from asr.scoring.normalisation import describe_changes
 from asr.scoring.results import Scores
 from asr.scoring.statistics import Interval
 from asr.scoring.tables import table
 
+#: What the rate of a unit is called.
+_RATES: dict[Unit, str] = {"word": "WER", "character": "CER"}
+
 
 def summary(result: CorpusScore) -> str:
     """Return the rates as the lines that Kaldi made customary, in per cent.
 
-    The ``%WER`` line carries the 95 % interval behind its bracket, where there is one.
+    The first line carries the 95 % interval behind its bracket, where there is one. It
+    is ``%WER``, or ``%CER`` without spaces where characters were counted as words; else
+    the next line is the ``%CER`` in which the space between words is a character too.
     """
     total, interval = result.total, result.interval
-    wer = _rate_line("WER", total.words)
+    wer = _rate_line(_RATES[result.unit], total.words)
     if interval is not None:
         wer += f" 95% interval {_between(interval)}"
     if result.speaker_interval is not None:
@@ -33,9 +33,10 @@ def summary(result: CorpusScore) -> str:
     return "\n".join(
         [
             wer,
-            _rate_line("CER", total.characters),
+            *([_rate_line("CER", total.characters)] if result.unit == "word" else []),
             f"%SER {100 * total.ser:.2f} [ {total.wrong} / {total.utterances} ]",
             scored,
+            f"%MER {_percent(total.mer)} %WIL {_percent(total.wil)}",
         ]
     )
 
@@ -85,6 +86,11 @@ def overview(scores: Scores) -> str:
     return "\n\n".join([*blocks, _systems_table(scores)])
 
 
+def group_tables(scores: Scores) -> str:
+    """Return a table for each key that utterances were grouped by: rates by group."""
+    return "\n\n".join(_group_table(scores, key) for key in scores.groups)
+
+
 def remarks(scores: Scores) -> list[str]:
     """Return what a reader has to know of all systems, one sentence each."""
     found = []
@@ -116,76 +122,39 @@ def worst_of_all(
     return "\n\n".join(filter(None, blocks))
 
 
-def write_report(path: Path, scores: Scores) -> None:
-    """Write everything about the scores as one JSON object.
-
-    Rates are fractions, 1 is 100 %; a rate that does not exist (insertions into an
-    empty reference) is null, as JSON has no infinity.
-
-    Raises:
-        FileError: If the file cannot be written.
-    """
-    tree = {
-        "asr_version": __version__,
-        "normalisation": scores.normaliser,
-        "normalised_words": [
-            {"before": before, "after": after, "count": count}
-            for (before, after), count in scores.changes.most_common()
-        ],
-        "systems": [
-            {"name": system.name, "path": str(system.path), **_score_tree(system.score)}
-            for system in scores.systems
-        ],
-    }
-    text = json.dumps(tree, ensure_ascii=False, indent=1, allow_nan=False)
-    write_text(path, text + "\n")
-
-
-def _score_tree(result: CorpusScore) -> dict[str, Any]:
-    total = result.total
-    return {
-        "unit": result.unit,
-        "utterances": total.utterances,
-        "words": _tree(total.words),
-        "wer_interval_95": _interval_tree(result.interval),
-        "wer_interval_95_by_speaker": _interval_tree(result.speaker_interval),
-        "mer": total.mer,
-        "wil": total.wil,
-        "characters": _tree(total.characters),
-        "wrong_utterances": total.wrong,
-        "ser": total.ser,
-        "missing": list(result.missing),
-        "missing_counted": result.missing_counted,
-        "extra": list(result.extra),
-        "by_utterance": [
-            {
-                "id": utterance.id,
-                "speaker": utterance.speaker,
-                "reference": utterance.reference,
-                "hypothesis": utterance.hypothesis,
-                "words": _tree(utterance.score.words),
-                "characters": _tree(utterance.score.characters),
-            }
-            for utterance in result.utterances
-        ],
-    }
-
-
-def _interval_tree(interval: Interval | None) -> list[float] | None:
-    return None if interval is None else [interval.low, interval.high]
-
-
 def _systems_table(scores: Scores) -> str:
-    header = ["system", "%WER", "95% interval", "%CER", "%SER", "ins", "del", "sub"]
+    unit = scores.systems[0].score.unit
+    header = ["system", f"%{_RATES[unit]}", "95% interval", "%SER", "ins", "del", "sub"]
     body = []
     for system in scores.systems:
         total, words = system.score.total, system.score.total.words
-        rates = (total.wer, total.cer, total.ser)
-        wer, cer, ser = (f"{100 * rate:.2f}" for rate in rates)
         errors = (words.insertions, words.deletions, words.substitutions)
         interval = _between(system.score.interval)
-        body.append([system.name, wer, interval, cer, ser, *map(str, errors)])
+        rates = [_percent(total.wer), interval, _percent(total.ser)]
+        body.append([system.name, *rates, *map(str, errors)])
     return table(header, body)
+
+
+def _group_table(scores: Scores, key: str) -> str:
+    """Return the groups of a key: of the first system the size, of all the rate."""
+    first = scores.systems[0].score
+    name = f"%{_RATES[first.unit]}"
+    names = [f"{name} {s.name}" for s in scores.systems]
+    header = [key, "utterances", f"{first.unit}s", *(names if names[1:] else [name])]
+    found = [scores_by(system.score, scores.groups[key]) for system in scores.systems]
+    sizes = dict.fromkeys(group for groups in found for group in groups)
+    body = []
+    for group in sizes:
+        here = [groups.get(group) for groups in found]
+        largest = max(filter(None, here), key=lambda score: score.utterances)
+        sizes_here = [str(largest.utterances), str(largest.words.length)]
+        rates = ["" if score is None else _percent(score.wer) for score in here]
+        body.append([group, *sizes_here, *rates])
+    return table(header, body)
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.2f}"
 
 
 def _between(interval: Interval | None) -> str:
@@ -208,18 +177,6 @@ def _bracket(counts: Counts) -> str:
         f"[ {counts.errors} / {counts.length}, {counts.insertions} ins, "
         f"{counts.deletions} del, {counts.substitutions} sub ]"
     )
-
-
-def _tree(counts: Counts) -> dict[str, Any]:
-    return {
-        "rate": counts.rate if counts.rate != float("inf") else None,
-        "errors": counts.errors,
-        "length": counts.length,
-        "hits": counts.hits,
-        "substitutions": counts.substitutions,
-        "deletions": counts.deletions,
-        "insertions": counts.insertions,
-    }
 
 
 def _aligned(utterance: UtteranceScore, unit: Unit, width: int, paint: Paint) -> str:

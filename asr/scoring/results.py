@@ -34,9 +34,11 @@ class Scores:
         systems: In the order of their files.
         normaliser: What both sides were normalised with; None if they were not.
         changes: How often that wrote a word as another.
+        groups: For each key that was asked for, the group of each utterance by id.
     """
 
     references: dict[str, Transcript]
     systems: tuple[System, ...]
     normaliser: str | None = None
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    groups: dict[str, dict[str, str]] = field(default_factory=dict)

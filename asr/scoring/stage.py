@@ -9,14 +9,15 @@ from asr.errors import ScoreError
 from asr.manifest import ids_from_paths
 from asr.scoring.alignment import Unit, align_words
 from asr.scoring.corpus import CorpusScore, Missing, score_corpus
+from asr.scoring.document import write_report
 from asr.scoring.inputs import Kind, read_inputs
+from asr.scoring.keys import groups_by
 from asr.scoring.normalisation import (
     Form,
     Normaliser,
     rewritten_words,
     word_changes,
 )
-from asr.scoring.report import write_report
 from asr.scoring.results import Scores, System
 from asr.scoring.transcripts import Transcript
 from asr.scoring.writers import (
@@ -37,6 +38,7 @@ def score_files(
     normaliser: Normaliser | None = None,
     missing: Missing = "error",
     unit: Unit = "word",
+    by: Sequence[str] = (),
 ) -> Scores:
     """Return the scores of files of hypotheses against a file of references.
 
@@ -48,15 +50,18 @@ def score_files(
         normaliser: Applied to both sides; None compares them as they are written.
         missing: What becomes of references that a system has no hypothesis for.
         unit: What is counted as words.
+        by: Keys that utterances are grouped by, see ``groups_by``.
 
     Raises:
         ManifestError: If a file cannot be read.
-        ScoreError: If the files do not belong together, or a file is given twice.
+        ScoreError: If the files do not belong together, a file is given twice, or no
+            utterance has a key.
     """
     if len({path.resolve() for path in hypotheses}) < len(hypotheses):
         raise ScoreError("a file of hypotheses is given twice; name each system once")
     inputs = read_inputs(reference, hypotheses, kind=kind, by_line=by_line)
     changes: Counter[tuple[str, str]] = Counter()
+    groups = {key: groups_by(inputs.references, key) for key in by}
     forms: tuple[Form, Form] = (str, str)
     if normaliser is not None:
         marked = inputs.marked
@@ -89,6 +94,7 @@ def score_files(
         systems=tuple(scored),
         normaliser=None if normaliser is None else normaliser.name,
         changes=changes,
+        groups=groups,
     )
 
 
