@@ -873,10 +873,15 @@ def capitals(row):
 
 
 @pytest.fixture(scope="module")
-def findings(corpus, tmp_path_factory):
-    """All that is found, in one run."""
-    out = tmp_path_factory.mktemp("check")
-    return check(list(corpus.values()), CheckOptions(out=out)).examination.findings
+def checked(corpus, tmp_path_factory):
+    """What one run finds and mends."""
+    fixed = tmp_path_factory.mktemp("fixed")
+    return check(list(corpus.values()), CheckOptions(fix=fixed, out=fixed / "check"))
+
+
+@pytest.fixture(scope="module")
+def findings(checked):
+    return checked.examination.findings
 
 
 def found_of(findings, names):
@@ -936,3 +941,20 @@ def test_nothing_else_is_found(findings):
         if f.id not in planted and f.code not in ("manifest-line", "text-case")
     ]
     assert others == []
+
+
+def test_what_is_fixed_has_no_errors_left_and_nothing_left_to_mend(checked):
+    manifests = sorted(checked.folder.parent.glob("*.jsonl"))
+    assert len(manifests) == 3
+    again = check(manifests, CheckOptions(out=checked.folder)).examination
+    assert [
+        (f.id, f.code, f.message)
+        for f in again.findings
+        if f.severity == "error" or f.mended
+    ] == []
+    # No clean one was left out.
+    kept = {item.utterance.id for item in again.subject.items}
+    clean = {i.utterance.id for i in checked.examination.subject.items} - {
+        f.id for f in checked.examination.findings if f.severity == "error"
+    }
+    assert clean <= kept
