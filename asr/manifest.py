@@ -8,7 +8,6 @@ the manifest's own folder, so that the folder can be moved.
 import json
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,8 @@ _SPLITS = {
     "dev": re.compile(r"dev|val(?!idated)|dt", re.IGNORECASE),
     "test": re.compile(r"test|eval", re.IGNORECASE),
 }
+#: Thirty years: more is a mistake, and samples of it could not be counted.
+_MOST_SECONDS = 1e9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,11 +219,15 @@ def ids_from_paths(paths: Sequence[Path]) -> list[str]:
     except ValueError:  # on several drives of Windows
         parts = [path.relative_to(path.anchor) for path in absolute]
     distinct = dict.fromkeys(parts)
-    stems = Counter(path.with_suffix("") for path in distinct)
+    stems = Counter(map(_stem, distinct))
     return [
-        _as_word(path.with_suffix("") if stems[path.with_suffix("")] == 1 else path)
-        for path in parts
+        _as_word(_stem(path) if stems[_stem(path)] == 1 else path) for path in parts
     ]
+
+
+def _stem(path: Path) -> Path:
+    # The root of a file system has no name, and is no recording either.
+    return path.with_suffix("") if path.name else path
 
 
 def _as_word(path: Path) -> str:
@@ -256,9 +261,9 @@ def _seconds(row: dict[str, Any], key: str, where: str) -> float | None:
     if value is None:
         return None
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value <= sys.float_info.max:
+    if not number or not 0 <= value <= _MOST_SECONDS:
         raise ManifestError(
-            f"{where}: {key} is {value!r}; it must be seconds, 0 or more"
+            f"{where}: {key} is {value!r}; it must be seconds, 0 to 1e9"
         )
     return float(value)
 

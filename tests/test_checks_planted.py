@@ -817,6 +817,7 @@ BAD_LINES = {
     '{"audio_filepath": "a.wav", "duration": "2.5"}': "duration is '2.5'",
     '{"audio_filepath": "a.wav", "duration": NaN}': "duration is nan",
     '{"audio_filepath": "a.wav", "offset": -1}': "offset is -1",
+    '{"audio_filepath": "a.wav", "offset": 1e300}': "offset is 1e+300",
     '{"audio_filepath": "a.wav", "text": 17}': "text is 17",
     '{"audio_filepath": "a.wav", "id": "two words"}': "id is 'two words'",
     '{"audio_filepath": "a.wav", "text": "\\ud800"}': "is not JSON",

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from asr.checks.stage import CheckOptions, check
 from asr.config import load_config
@@ -322,3 +324,58 @@ def test_a_folder_that_cannot_be_written_is_told(option, folder):
     options = CheckOptions(**{option: folder / "file" / "sub"})
     with pytest.raises(FileError, match=re.escape(str(Path("file", "sub")))):
         check([train], options)
+
+
+NUMBERS = [0, -0.0, 0.5, 1, 1e-9, 1e9, 1e300, 10**400, -1, True, "1", [], float("nan")]
+TEXTS = [
+    *("", " ", "a", "e\u0301", "\u0301", "\ufeff", "\u200d", "c\u0430t", "\u6f22"),
+    *("\0", "\u2028", "\ufffd", "\ud800", "\ufb01", "\u0130", "\u0378", "\U000e0100"),
+    *("5", "\u00bd", "%", "\u20ac", "'", "{{7}}", "<script>", "a b " * 99, "a" * 999),
+]
+FILES = [
+    *("good.wav", "stereo.flac", "short.wav", "nan.wav", "huge.wav", "text.wav"),
+    *("gone.wav", "..", "../" * 40, "a\0b", "a" * 300, "/dev/null", "~", "\x1b.wav"),
+]
+ROWS = st.fixed_dictionaries(
+    {},
+    optional={
+        "audio_filepath": st.sampled_from(FILES) | st.sampled_from(NUMBERS),
+        "id": st.sampled_from(["a", "b", 1]) | st.sampled_from(TEXTS + NUMBERS),
+        "offset": st.none() | st.sampled_from(NUMBERS),
+        "duration": st.just(1.0) | st.none() | st.sampled_from(NUMBERS),
+        "text": st.lists(st.sampled_from(TEXTS), max_size=4).map(" ".join)
+        | st.sampled_from(NUMBERS),
+        "speaker": st.sampled_from(TEXTS + NUMBERS),
+        "trimmed": st.sampled_from(NUMBERS),
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """A folder with recordings, of which few are good."""
+    folder = tmp_path_factory.mktemp("any")
+    write_speech(folder / "good.wav", 0)
+    noise = np.random.default_rng(0).normal(0, 0.1, RATE)
+    soundfile.write(folder / "stereo.flac", np.stack([noise, 0 * noise], 1), RATE)
+    soundfile.write(folder / "short.wav", noise[:1], RATE)
+    soundfile.write(folder / "nan.wav", noise + np.nan, RATE, subtype="FLOAT")
+    soundfile.write(folder / "huge.wav", noise * 1e300, RATE, subtype="DOUBLE")
+    (folder / "text.wav").write_text("words", encoding="utf-8")
+    return folder
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(train=st.lists(ROWS, max_size=6), test=st.lists(ROWS, min_size=1, max_size=3))
+def test_no_line_of_a_manifest_ends_it(recordings, train, test):
+    rows = {"train": train, "test": test}
+    manifests = [
+        write(recordings / f"{split}.jsonl", *map(json.dumps, lines))
+        for split, lines in rows.items()
+    ]
+    options = CheckOptions(fix=recordings / "fixed", overwrite=True)
+    checked = check(manifests, options)
+    unread = sum(f.code == "manifest-line" for f in checked.examination.findings)
+    assert len(checked.examination.subject.items) + unread == len(train) + len(test)
+    kept = [read_manifest(recordings / "fixed" / path.name) for path in manifests]
+    assert sum(map(len, kept)) == len(checked.fixed.kept)
