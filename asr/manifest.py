@@ -219,15 +219,11 @@ def ids_from_paths(paths: Sequence[Path]) -> list[str]:
     except ValueError:  # on several drives of Windows
         parts = [path.relative_to(path.anchor) for path in absolute]
     distinct = dict.fromkeys(parts)
-    stems = Counter(map(_stem, distinct))
+    stems = Counter(path.with_suffix("") for path in distinct)
     return [
-        _as_word(_stem(path) if stems[_stem(path)] == 1 else path) for path in parts
+        _as_word(path.with_suffix("") if stems[path.with_suffix("")] == 1 else path)
+        for path in parts
     ]
-
-
-def _stem(path: Path) -> Path:
-    # The root of a file system has no name, and is no recording either.
-    return path.with_suffix("") if path.name else path
 
 
 def _as_word(path: Path) -> str:
@@ -238,7 +234,9 @@ def _as_word(path: Path) -> str:
 def _parse(row: dict[str, Any], where: str, folder: Path) -> Utterance:
     rest = dict(row)
     audio = rest.pop("audio_filepath", None)
-    if not isinstance(audio, str) or not Path(audio).name:
+    path = _resolve(audio, folder) if isinstance(audio, str) else None
+    # Of enough ".." nothing is left but the root, which has no name.
+    if path is None or not Path(audio).name or not path.name:
         raise ManifestError(f"{where}: no audio_filepath; every line needs one")
     text = _optional_string(rest, "text", where)
     speaker = rest.pop("speaker", None)
@@ -247,7 +245,7 @@ def _parse(row: dict[str, Any], where: str, folder: Path) -> Utterance:
     return Utterance(
         # Without one, read_manifest makes one from the paths of all lines.
         id=parse_id(rest.pop("id"), where) if "id" in rest else "",
-        audio=_resolve(audio, folder),
+        audio=path,
         offset=_seconds(rest, "offset", where) or 0.0,
         duration=_seconds(rest, "duration", where),
         text=text,

@@ -147,6 +147,8 @@ def test_ids_from_paths():
         ({"text": "a"}, "no audio_filepath"),
         ({"audio_filepath": ""}, "no audio_filepath"),
         ({"audio_filepath": "/"}, "no audio_filepath"),
+        ({"audio_filepath": "../" * 50}, "no audio_filepath"),
+        ({"audio_filepath": "a.wav", "offset": 1e300}, "offset is 1e\\+300"),
         ({"audio_filepath": 3}, "no audio_filepath"),
         ({"audio_filepath": "a", "text": 3}, "text is 3; it must be a string"),
         ({"audio_filepath": "a", "id": "x y"}, "id is 'x y'; it must be one word"),
