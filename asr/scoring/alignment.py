@@ -1,13 +1,20 @@
 """Alignment of REF and HYP as sclite does it, and the counts that rates are made of."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from asr.scoring import recurrence
-from asr.scoring.recurrence import DELETED, INSERTED
+from asr.scoring.recurrence import DELETED, INSERTED, Aligner, Band, band, quick_steps
+from asr.scoring.references import (
+    Choice,
+    Network,
+    Word,
+    align_network,
+    parse_reference,
+)
 
-#: A unit of REF beside its unit of HYP; None where one of them has nothing there.
+#: A unit of REF beside its unit of HYP; None where one of them has nothing there. An
+#: optional word that was left out stands in parentheses beside "", and is no error.
 Pair = tuple[str | None, str | None]
 
 #: What the words of a score are: what white space separates, or each character that is
@@ -132,57 +139,124 @@ class Score:
         return self.wrong / self.utterances if self.utterances else 0.0
 
 
-def score_text(reference: str, hypothesis: str, unit: Unit = "word") -> Score:
+def score_text(
+    reference: str, hypothesis: str, unit: Unit = "word", *, marked: bool = False
+) -> Score:
     """Return the score of one utterance, compared as it is written.
+
+    Args:
+        reference: What was said.
+        hypothesis: What was heard.
+        unit: What the words of the score are.
+        marked: Whether the reference has alternatives ``{ a / b }`` and optional words
+            ``(a)``: then the best wording counts, and its characters.
+
+    Raises:
+        ScoreError: If alternatives are never closed.
 
     >>> score = score_text("the cat sat", "the hat sat down")
     >>> score.words
     Counts(hits=2, substitutions=1, deletions=0, insertions=1)
     """
-    return score_texts([(reference, hypothesis)], unit)[0]
+    return score_texts([(reference, hypothesis)], unit, marked=marked)[0]
 
 
-def score_texts(pairs: Iterable[tuple[str, str]], unit: Unit = "word") -> list[Score]:
+def score_texts(
+    texts: Iterable[tuple[str, str]], unit: Unit = "word", *, marked: bool = False
+) -> list[Score]:
     """Return the score of each pair of REF and HYP; together they take less time."""
-    pairs = list(pairs)
-    words = _count_all(
-        _numbered(split(ref, unit), split(hyp, unit)) for ref, hyp in pairs
-    )
-    characters = _count_all(
-        (" ".join(ref.split()), " ".join(hyp.split())) for ref, hyp in pairs
-    )
-    return [
-        Score(words=w, characters=c, utterances=1, wrong=int(w.errors > 0))
-        for w, c in zip(words, characters, strict=True)
-    ]
+    aligner = Aligner()
+    scores = []
+    for reference, hypothesis in texts:
+        ref, hyp = _parsed(reference, unit, marked=marked), split(hypothesis, unit)
+        if isinstance(ref, Network):
+            pairs = _network_pairs(ref, hyp)
+            words = count_pairs(pairs)
+            between = " " if unit == "word" else ""
+            reference = between.join(a for a, b in pairs if a is not None and b != "")
+        else:
+            words = _count(*_numbered(ref, hyp), aligner)
+        left, right = " ".join(reference.split()), " ".join(hypothesis.split())
+        scores.append(
+            Score(
+                words=words,
+                characters=_count(left, right, aligner),
+                utterances=1,
+                wrong=int(words.errors > 0),
+            )
+        )
+    return scores
 
 
 def count_words(reference: str, hypothesis: str, unit: Unit = "word") -> Counts:
     """Return the word counts alone, which cost less than half of a whole score."""
-    return _count_all([_numbered(split(reference, unit), split(hypothesis, unit))])[0]
+    words = _numbered(split(reference, unit), split(hypothesis, unit))
+    return _count(*words, Aligner())
 
 
-def align_words(reference: str, hypothesis: str, unit: Unit = "word") -> list[Pair]:
+def align_words(
+    reference: str, hypothesis: str, unit: Unit = "word", *, marked: bool = False
+) -> list[Pair]:
     """Return both texts' words side by side, in order, where sclite puts them.
 
     >>> align_words("a b", "a c d")
     [('a', 'a'), (None, 'c'), ('b', 'd')]
+    >>> align_words("(uh) a { b / c }", "a c", marked=True)
+    [('(uh)', ''), ('a', 'a'), ('c', 'c')]
     """
-    return pair_up(split(reference, unit), split(hypothesis, unit))
+    return next(align_all([(reference, hypothesis)], unit, marked=marked))
 
 
-def pair_up(ref: Sequence[str], hyp: Sequence[str]) -> list[Pair]:
-    """Return the words of REF and HYP side by side, in order, as sclite does."""
-    if ref == hyp:
-        return list(zip(ref, hyp, strict=True))
-    left, right = iter(ref), iter(hyp)
-    return [
-        (
-            None if step == INSERTED else next(left),
-            None if step == DELETED else next(right),
-        )
-        for step in recurrence.align(recurrence.band(*_numbered(ref, hyp)))
-    ]
+def align_all(
+    texts: Iterable[tuple[str, str]], unit: Unit = "word", *, marked: bool = False
+) -> Iterator[list[Pair]]:
+    """Yield the alignment of each pair of REF and HYP; together they take less time."""
+    aligner = Aligner()
+    for reference, hypothesis in texts:
+        ref, hyp = _parsed(reference, unit, marked=marked), split(hypothesis, unit)
+        if isinstance(ref, Network):
+            yield _network_pairs(ref, hyp)
+        else:
+            yield _pairs(ref, hyp, aligner)
+
+
+def align_slots(
+    texts: Iterable[tuple[str, str]], unit: Unit = "word", *, marked: bool = False
+) -> Iterator[list[str]]:
+    """Yield the steps of each pair of REF and HYP, in parts that REF alone decides.
+
+    Returns:
+        For each word of the reference "C", "S" or "D", for alternatives as many of them
+        as the best has, and between those parts an "I" for each insertion.
+    """
+    aligner = Aligner()
+    for reference, hypothesis in texts:
+        ref, hyp = _parsed(reference, unit, marked=marked), split(hypothesis, unit)
+        if isinstance(ref, Network):
+            yield _network_slots(ref, hyp)
+        else:
+            yield [kind(pair) for pair in _pairs(ref, hyp, aligner)]
+
+
+def kind(pair: Pair) -> str:
+    """Return C, S, D or I: correct, substituted, deleted or inserted."""
+    said, heard = pair
+    if said is None:
+        return "I"
+    if heard is None:
+        return "D"
+    return "C" if said == heard or heard == "" else "S"
+
+
+def count_pairs(pairs: Iterable[Pair]) -> Counts:
+    """Return how many pairs of each kind there are."""
+    kinds = [kind(pair) for pair in pairs]
+    return Counts(
+        hits=kinds.count("C"),
+        substitutions=kinds.count("S"),
+        deletions=kinds.count("D"),
+        insertions=kinds.count("I"),
+    )
 
 
 def split(text: str, unit: Unit) -> list[str]:
@@ -195,6 +269,67 @@ def split(text: str, unit: Unit) -> list[str]:
     return words if unit == "word" else [*"".join(words)]
 
 
+def _parsed(text: str, unit: Unit, *, marked: bool) -> list[str] | Network:
+    parsed = parse_reference(text) if marked else None
+    if not isinstance(parsed, Network):
+        return split(text if parsed is None else " ".join(parsed), unit)
+    if unit == "word":
+        return parsed
+    return Network(tuple(_spelled(parsed.slots)))
+
+
+def _spelled(items: Sequence[Word | Choice]) -> Iterator[Word | Choice]:
+    """Yield a wording's words letter by letter."""
+    for item in items:
+        if isinstance(item, Choice):
+            yield Choice(tuple(tuple(_spelled(part)) for part in item.wordings))
+        else:
+            yield from (Word(letter, item.optional) for letter in item.text)
+
+
+def _network_pairs(network: Network, hyp: Sequence[str]) -> list[Pair]:
+    pairs: list[Pair] = []
+    heard = iter(hyp)
+    for step in align_network(network, hyp):
+        if step.word is None:
+            pairs.append((None, next(heard)))
+        elif step.left_out:
+            pairs.append((f"({step.word.text})", ""))
+        else:
+            text = step.word.text
+            pairs.append((text, None if step.kind == "D" else next(heard)))
+    return pairs
+
+
+def _network_slots(network: Network, hyp: Sequence[str]) -> list[str]:
+    parts: list[str] = []
+    slot = place = -1
+    for step in align_network(network, hyp):
+        if step.kind == "I":
+            parts.append("I")
+        elif step.slot == slot:
+            # Words inserted amid a slot's are errors of that slot.
+            parts[place:] = ["".join(parts[place:]) + step.kind]
+        else:
+            # Slots in which nothing was said and nothing is missing are parts too.
+            parts += [""] * (step.slot - slot - 1) + [step.kind]
+            slot, place = step.slot, len(parts) - 1
+    return parts + [""] * (len(network.slots) - 1 - slot)
+
+
+def _pairs(ref: Sequence[str], hyp: Sequence[str], aligner: Aligner) -> list[Pair]:
+    if ref == hyp:
+        return list(zip(ref, hyp, strict=True))
+    left, right = iter(ref), iter(hyp)
+    return [
+        (
+            None if step == INSERTED else next(left),
+            None if step == DELETED else next(right),
+        )
+        for step in aligner.align(band(*_numbered(ref, hyp)))
+    ]
+
+
 def _numbered(ref: Sequence[str], hyp: Sequence[str]) -> tuple[list[int], list[int]]:
     """Return numbers for words, equal where they are: those have no hash collisions."""
     numbers: dict[str, int] = {}
@@ -204,38 +339,28 @@ def _numbered(ref: Sequence[str], hyp: Sequence[str]) -> tuple[list[int], list[i
     )
 
 
-def _count_all(
-    pairs: Iterable[tuple[Sequence[int] | str, Sequence[int] | str]],
-) -> list[Counts]:
-    """Return the counts of each pair of texts, as numbers or as strings."""
-    counts: list[Counts] = []
-    uncertain: dict[int, recurrence.Band] = {}
-    for place, (ref, hyp) in enumerate(pairs):
-        if ref == hyp:
-            counts.append(Counts(hits=len(ref)))
-            continue
-        found = recurrence.quick_steps(ref, hyp)
-        if not found.certain:
-            left, right = _numbers(ref), _numbers(hyp)
-            uncertain[place] = recurrence.Band(left, right, found.cost)
-        counts.append(
-            Counts(
-                hits=found.hits,
-                substitutions=found.substitutions,
-                deletions=found.deletions,
-                insertions=found.insertions,
-            )
+def _count(
+    ref: Sequence[int] | str, hyp: Sequence[int] | str, aligner: Aligner
+) -> Counts:
+    """Return the counts of two texts, as numbers or as strings."""
+    if ref == hyp:
+        return Counts(hits=len(ref))
+    found = quick_steps(ref, hyp)
+    if found.certain:
+        return Counts(
+            hits=found.hits,
+            substitutions=found.substitutions,
+            deletions=found.deletions,
+            insertions=found.insertions,
         )
-    compiled = recurrence.worth_compiling(uncertain.values())
-    for place, band in uncertain.items():
-        steps = recurrence.align(band, compiled=compiled)
-        counts[place] = Counts(
-            hits=steps.count(recurrence.CORRECT),
-            substitutions=steps.count(recurrence.SUBSTITUTED),
-            deletions=steps.count(DELETED),
-            insertions=steps.count(INSERTED),
-        )
-    return counts
+    steps = aligner.align(Band(_numbers(ref), _numbers(hyp), found.cost))
+    hits, substitutions, deletions, insertions = (steps.count(n) for n in range(4))
+    return Counts(
+        hits=hits,
+        substitutions=substitutions,
+        deletions=deletions,
+        insertions=insertions,
+    )
 
 
 def _numbers(text: Sequence[int] | str) -> Sequence[int]:

@@ -1,12 +1,22 @@
 """REF and HYP matched by utterance id, and scored."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from asr.config import TextConfig
 from asr.errors import ScoreError, some
-from asr.scoring.alignment import Counts, Score, Unit, count_words, score_texts
+from asr.scoring.alignment import (
+    Counts,
+    Pair,
+    Score,
+    Unit,
+    align_all,
+    align_words,
+    count_words,
+    score_texts,
+)
+from asr.scoring.references import parse_reference
 from asr.scoring.statistics import Interval, bootstrap_interval, speaker_interval
 from asr.text import normalise as normalise_text
 
@@ -16,6 +26,8 @@ Missing = Literal["error", "count", "skip"]
 
 #: Share of the word errors that must go with case and punctuation to be worth a note.
 _FORM_ERRORS = 0.1
+#: Utterances that are looked at for that, spread over the set.
+_FORM_SAMPLE = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +40,8 @@ class UtteranceScore:
         hypothesis: What was heard.
         score: Its counts.
         speaker: Who said it; None if unknown.
+        unit: What the score's words are.
+        marked: Whether the reference has sclite's alternatives and optional words.
     """
 
     id: str
@@ -35,6 +49,14 @@ class UtteranceScore:
     hypothesis: str
     score: Score
     speaker: str | None = None
+    unit: Unit = "word"
+    marked: bool = False
+
+    def pairs(self) -> list[Pair]:
+        """Return both texts' words side by side, as they were counted."""
+        return align_words(
+            self.reference, self.hypothesis, self.unit, marked=self.marked
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +69,7 @@ class CorpusScore:
             where there is none.
         speaker_interval: The same over speakers; None where too few are known.
         unit: What ``total.words`` counts.
+        marked: Whether references have sclite's alternatives and optional words.
         utterances: Each one scored, in REF's order.
         missing: Ids in REF without a hypothesis, in REF's order.
         missing_counted: Whether those are in the score, as deletions, or left out.
@@ -59,10 +82,19 @@ class CorpusScore:
     utterances: tuple[UtteranceScore, ...]
     speaker_interval: Interval | None = None
     unit: Unit = "word"
+    marked: bool = False
     missing: tuple[str, ...] = ()
     missing_counted: bool = False
     extra: tuple[str, ...] = ()
     form_differs: bool = False
+
+    def texts(self) -> list[tuple[str, str]]:
+        """Return REF and HYP of each utterance, as they were compared."""
+        return [(u.reference, u.hypothesis) for u in self.utterances]
+
+    def pairs(self) -> Iterator[list[Pair]]:
+        """Yield each utterance's words side by side, as they were counted."""
+        return align_all(self.texts(), self.unit, marked=self.marked)
 
 
 def score_corpus(
@@ -73,6 +105,7 @@ def score_corpus(
     missing: Missing = "error",
     speakers: Mapping[str, str | None] | None = None,
     unit: Unit = "word",
+    marked: bool = False,
 ) -> CorpusScore:
     """Return the score of hypotheses against references with the same ids.
 
@@ -83,10 +116,13 @@ def score_corpus(
         missing: What becomes of references that have no hypothesis.
         speakers: Id -> who said it, as far as that is known.
         unit: What the words of the score are.
+        marked: Whether references have alternatives ``{ a / b }`` and optional words
+            ``(a)``, as sclite takes them with -D; a normaliser has to leave those.
 
     Raises:
         ScoreError: If there are no references, a hypothesis is missing and ``missing``
-            is "error", or skipping leaves nothing to score.
+            is "error", skipping leaves nothing to score, or alternatives are not
+            closed.
     """
     if not references:
         raise ScoreError("REF holds no utterance; there is nothing to score")
@@ -98,7 +134,7 @@ def score_corpus(
         for name, text in references.items()
         if name in hypotheses or missing == "count"
     }
-    scores = score_texts(texts.values(), unit)
+    scores = _scores(texts, unit, marked=marked)
     scored = [
         UtteranceScore(
             id=name,
@@ -106,6 +142,8 @@ def score_corpus(
             hypothesis=hyp,
             score=score,
             speaker=(speakers or {}).get(name),
+            unit=unit,
+            marked=marked,
         )
         for (name, (ref, hyp)), score in zip(texts.items(), scores, strict=True)
     ]
@@ -115,11 +153,24 @@ def score_corpus(
         speaker_interval=_speaker_interval(scored),
         utterances=tuple(scored),
         unit=unit,
+        marked=marked,
         missing=absent,
         missing_counted=missing == "count",
         extra=tuple(name for name in hypotheses if name not in references),
         form_differs=normalise is None and _form_differs(scored),
     )
+
+
+def _scores(
+    texts: Mapping[str, tuple[str, str]], unit: Unit, *, marked: bool
+) -> list[Score]:
+    if marked:
+        for name, (ref, _) in texts.items():
+            try:
+                parse_reference(ref)
+            except ScoreError as error:
+                raise ScoreError(f"{name}: {error}") from None
+    return score_texts(texts.values(), unit, marked=marked)
 
 
 def _speaker_interval(utterances: Iterable[UtteranceScore]) -> Interval | None:
@@ -148,17 +199,20 @@ def _require_hypotheses(absent: tuple[str, ...], total: int, missing: Missing) -
         )
 
 
-def _form_differs(utterances: Iterable[UtteranceScore]) -> bool:
+def _form_differs(utterances: Sequence[UtteranceScore]) -> bool:
     """Return whether the default normalisation would take many of the errors away."""
     config = TextConfig()
     written = normalised = 0
-    for utterance in utterances:
-        errors = utterance.score.words.errors
-        written += errors
-        # Where there is no error as written there is none in normal form.
-        if errors:
-            normalised += count_words(
-                normalise_text(utterance.reference, config),
-                normalise_text(utterance.hypothesis, config),
-            ).errors
+    # Where there is no error as written there is none in normal form; and marks of
+    # alternatives are no punctuation.
+    wrong = [u for u in utterances if u.score.words.errors]
+    if any(u.marked for u in wrong):
+        wrong = [u for u in wrong if not set("{(") & set(u.reference)]
+    for utterance in wrong[:: 1 + len(wrong) // _FORM_SAMPLE]:
+        written += utterance.score.words.errors
+        normalised += count_words(
+            normalise_text(utterance.reference, config),
+            normalise_text(utterance.hypothesis, config),
+            utterance.unit,
+        ).errors
     return written - normalised > _FORM_ERRORS * written

@@ -9,7 +9,7 @@ Source:
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -105,24 +105,32 @@ def band(ref: Sequence[int], hyp: Sequence[int]) -> Band:
     return Band(ref, hyp, _SUBSTITUTION * Levenshtein.distance(ref, hyp))
 
 
-def worth_compiling(bands: Iterable[Band]) -> bool:
-    """Return whether so much is to be aligned that numba's start costs less."""
-    return sum(band.cells for band in bands) > _COMPILED_CELLS
+class Aligner:
+    """Aligns one pair of texts after the other.
+
+    It begins in Python, and goes on with numba, which is hundreds of times faster, once
+    there was so much that its start of half a second costs less. Results are the same.
+    """
+
+    def __init__(self) -> None:
+        self._cells = 0
+
+    def align(self, band: Band) -> bytes:
+        """Return sclite's alignment: CORRECT, SUBSTITUTED, DELETED, INSERTED bytes."""
+        self._cells += band.cells
+        return align(band, compiled=self._cells > _COMPILED_CELLS)
 
 
-def align(band: Band, *, compiled: bool | None = None) -> bytes:
+def align(band: Band, *, compiled: bool = False) -> bytes:
     """Return sclite's alignment of two texts.
 
     Args:
         band: The texts.
-        compiled: Whether numba does it, which is hundreds of times faster once it is
-            loaded; None decides by the size. The result is the same.
+        compiled: Whether numba does it.
 
     Returns:
         One byte a step: CORRECT, SUBSTITUTED, DELETED or INSERTED.
     """
-    if compiled is None:
-        compiled = worth_compiling([band])
     fill, trace = _kernels() if compiled else (_fill, _trace)
     low, width = band.low, band.width
     last = len(band.ref) + len(band.hyp)
