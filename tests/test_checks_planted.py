@@ -24,6 +24,7 @@ import soxr
 
 from asr.checks.codes import CODES
 from asr.checks.stage import CheckOptions, check
+from asr.checks.texts import case
 from asr.config import Config
 from asr.lengths import output_frames
 
@@ -959,3 +960,13 @@ def test_what_is_fixed_has_no_errors_left_and_nothing_left_to_mend(checked):
         f.id for f in checked.examination.findings if f.severity == "error"
     }
     assert clean <= kept
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a share of 0.001 capitals parts lower case from mixed"
+)
+def test_an_abbreviation_in_training_is_no_case_of_its_own(item, subject):
+    items = [item(f"u{n}", text="a few words") for n in range(200)]
+    items += [item("it", text="NASA"), item("he", text="the BBC")]
+    items += [item(f"t{n}", "test", text="other words") for n in range(30)]
+    assert list(case(subject(items))) == []
