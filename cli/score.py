@@ -68,8 +68,17 @@ def score(
             "may be given again.",
         ),
     ] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option(
+            help="Texts a model was trained on: errors by how often it saw a word."
+        ),
+    ] = None,
     worst: Annotated[
-        int, typer.Option(min=0, help="Utterances with most errors to show.")
+        int,
+        typer.Option(
+            min=0, help="Utterances with most errors, and errors of each kind, to show."
+        ),
     ] = 5,
     json: Annotated[
         Path | None, typer.Option(help="Write counts, rates and texts here as JSON.")
@@ -95,6 +104,7 @@ def score(
         missing=missing,
         unit="word" if unit == "word" else "character",
         by=by or (),
+        train=train,
     )
     for note in report.remarks(scores):
         typer.echo(f"asr: note: {note}", err=True)
@@ -105,7 +115,8 @@ def score(
     width, paint = _terminal()
     typer.echo(report.overview(scores))
     blocks = [
-        report.group_tables(scores),
+        report.details(scores),
+        report.frequent_errors(scores, worst),
         report.worst_of_all(scores, worst, width=width, paint=paint),
     ]
     for block in filter(None, blocks):

@@ -5,9 +5,15 @@ import pytest
 from asr import __version__
 from asr.errors import FileError, ScoreError
 from asr.scoring.document import write_report
-from asr.scoring.keys import NONE, groups_by
-from asr.scoring.normalisation import named
-from asr.scoring.report import overview, remarks, worst_of_all
+from asr.scoring.keys import NONE, labels_of
+from asr.scoring.normalisation import named, of_rules
+from asr.scoring.report import (
+    details,
+    frequent_errors,
+    overview,
+    remarks,
+    worst_of_all,
+)
 from asr.scoring.stage import score_files
 from asr.scoring.transcripts import Transcript
 
@@ -92,12 +98,20 @@ def test_one_system_is_shown_without_its_name(files):
 
 def test_several_systems_are_shown_by_name_and_in_a_table(files):
     scores = files({"1": "a b"}, {"1": "a c"}, {"1": "a b"})
-    lines = overview(scores).split("\n")
-    assert lines[0].startswith("h0 (")
-    assert lines[-3].split() == (
-        ["system", "%WER", "95%", "interval", "%SER", "ins", "del", "sub"]
-    )
-    assert lines[-2].split() == ["h0", "50.00", "100.00", "0", "0", "1"]
+    first, _, shown, _ = overview(scores).split("\n\n")
+    assert first.startswith("h0 (")
+    lines = [line.split() for line in shown.split("\n")]
+    assert lines[0] == [
+        "system",
+        "%WER",
+        "95%",
+        "interval",
+        "%SER",
+        "ins",
+        "del",
+        "sub",
+    ]
+    assert lines[1] == ["h0", "50.00", "100.00", "0", "0", "1"]
     assert worst_of_all(scores, 1).startswith("h0\n1 [ 1 / 2")
 
 
@@ -118,31 +132,114 @@ def entry(name, **fields):
     return name, Transcript(id=name, text="", **fields)
 
 
-def test_groups_by_field_band_and_further_key():
+def test_labels_by_field_band_and_further_key():
     found = dict(
         [
-            entry("a", speaker="s", duration=1.0, extra={"age": 7, "accent": "us"}),
-            entry("b", speaker="t", duration=30.0, extra={"age": None}),
-            entry("c", channel="A"),
+            entry("a", speaker="t", duration=30.0, extra={"age": 10, "accent": "us"}),
+            entry("b", speaker="s", duration=1.0, extra={"age": None}),
+            entry("c", channel="A", extra={"age": 9}),
         ]
     )
-    assert groups_by(found, "speaker") == {"a": "s", "b": "t", "c": NONE}
-    assert groups_by(found, "duration") == {
-        "a": "0-2 s",
-        "b": "20 s and more",
-        "c": NONE,
-    }
-    assert groups_by(found, "age") == {"a": "7", "b": NONE, "c": NONE}
-    assert groups_by(found, "channel")["c"] == "A"
+    assert [*labels_of(found, "speaker").items()] == [
+        ("b", "s"),
+        ("a", "t"),
+        ("c", NONE),
+    ]
+    assert [*labels_of(found, "age").items()] == [("c", "9"), ("a", "10"), ("b", NONE)]
+    assert [*labels_of(found, "duration").items()] == [
+        ("b", "below 2 s"),
+        ("a", "30 s and more"),
+        ("c", NONE),
+    ]
+    assert labels_of(found, "channel")["c"] == "A"
     with pytest.raises(ScoreError) as caught:
-        groups_by(found, "sex")
+        labels_of(found, "sex")
     assert str(caught.value) == (
         "no utterance of REF has the key 'sex'; it has: speaker, channel, duration, "
         "age, accent"
     )
 
 
-def test_groups_of_nothing():
-    assert groups_by({}, "speaker") == {}
+def test_labels_of_nothing():
+    assert labels_of({}, "speaker") == {}
     with pytest.raises(ScoreError, match="it has: none"):
-        groups_by(dict([entry("a")]), "speaker")
+        labels_of(dict([entry("a")]), "speaker")
+
+
+# What is told of words, confidences and differences
+
+
+def test_words_by_how_often_they_were_seen(tmp_path, files):
+    train = rows(tmp_path / "train.jsonl", {"1": "The cat", "2": "the dog the"})
+    ref, hyp = {"1": "the cat sat", "2": "the mat"}, {"1": "the hat sat", "2": "the"}
+    scores = files(ref, hyp, train=train, normaliser=named("basic"))
+    shown = details(scores).split("\n")
+    assert [line.split() for line in shown] == [
+        ["seen", "in", "training", "words", "different", "%wrong"],
+        ["never", "2", "2", "50.00"],
+        ["1", "to", "9", "times", "3", "2", "33.33"],
+        ["10", "to", "99", "times", "0", "0"],
+        ["100", "to", "999", "times", "0", "0"],
+        ["1000", "times", "and", "more", "0", "0"],
+        ["Out", "of", "vocabulary:", "40.00%", "[", "2", "/", "5", "]"],
+    ]
+    write_report(tmp_path / "score.json", scores)
+    [system] = read(tmp_path / "score.json")["systems"]
+    assert system["by_training_frequency"][0]["words"] == 2
+    assert system["word_errors"]["substitutions"] == [
+        {"reference": "cat", "hypothesis": "hat", "count": 1}
+    ]
+    assert system["word_errors"]["deletions"] == [{"word": "mat", "count": 1}]
+
+
+def test_frequent_errors(files):
+    scores = files({"1": "a b c a b d"}, {"1": "x b c x b"})
+    assert frequent_errors(scores, 1) == "Substituted: a -> x (2)\nDeleted: d (1)"
+    assert frequent_errors(scores, 0) == ""
+    two = files({"1": "a"}, {"1": "a"}, {"1": "a b"})
+    assert frequent_errors(two, 3) == "h1\nInserted: b (1)"
+
+
+def test_confidences(tmp_path):
+    ref = tmp_path / "r.stm"
+    ref.write_text("f A s 0 9 a b c d\n")
+    hyp = tmp_path / "h.ctm"
+    hyp.write_text("f A 0 1 a 0.9\nf A 1 1 x 0.4\nf A 2 1 c 0.8\nf A 3 1 d 0.9\n")
+    scores = score_files(ref, [hyp])
+    [header, line] = details(scores).split("\n")
+    assert header.split() == ["confidences", "words", "%correct", "%sure", "ECE", "NCE"]
+    assert line.split()[:4] == ["h", "4", "75.00", "75.00"]
+    write_report(tmp_path / "score.json", scores)
+    [system] = read(tmp_path / "score.json")["systems"]
+    assert system["calibration"]["words"] == 4
+    assert sum(b["words"] for b in system["calibration"]["bins"]) == 4
+
+
+def test_differences_between_systems_are_told(tmp_path, files):
+    refs = {str(n): "a b c" for n in range(40)}
+    good = dict.fromkeys(refs, "a b c")
+    bad = {name: "a x c" if int(name) % 3 else "x" for name in refs}
+    scores = files(refs, good, bad, {**good, "1": "a b"})
+    lines = overview(scores).split("\n\n")[-1].split("\n")
+    assert len(lines) == 3
+    assert lines[0].startswith("h0 is better than h1 by 56.67 points of WER, more than")
+    assert "within noise" in lines[1]
+    write_report(tmp_path / "score.json", scores)
+    tree = read(tmp_path / "score.json")
+    assert [c["within_noise"] for c in tree["comparisons"]] == [False, True, False]
+    assert tree["comparisons"][0]["sentence"] == lines[0]
+
+
+def test_marks_count_in_sclites_files_and_where_rules_write_them(tmp_path, files):
+    ref, hyp = tmp_path / "r.trn", tmp_path / "h.trn"
+    ref.write_text("{ Um / Uh / @ } (well) I { am / 'm } (s-1)\n")
+    hyp.write_text("uh I am (s-1)\n")
+    assert score_files(ref, [hyp]).systems[0].score.total.words.errors == 1
+    scores = score_files(ref, [hyp], normaliser=named("basic"))
+    assert scores.systems[0].score.total.words.errors == 0
+    glm = tmp_path / "my.glm"
+    glm.write_text("i'm => {i'm / i am} / [ ] __ [ ]\n")
+    texts = {"1": "i'm (here)"}, {"1": "i am here"}
+    assert files(*texts).systems[0].score.total.words.errors == 3
+    scores = files(*texts, normaliser=of_rules(glm))
+    assert scores.systems[0].score.total.words.errors == 0

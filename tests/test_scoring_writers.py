@@ -1,3 +1,4 @@
+import random
 import subprocess
 
 import pytest
@@ -7,16 +8,10 @@ from rich.cells import cell_len
 
 from asr.errors import FileError
 from asr.scoring.aligned import columns, printable, rows
-from asr.scoring.alignment import Counts
+from asr.scoring.corpus import score_corpus
 from asr.scoring.inputs import read_inputs, read_transcripts
 from asr.scoring.transcripts import TimedWord, Transcript
-from asr.scoring.writers import (
-    AlignedUtterance,
-    write_ctm,
-    write_pra,
-    write_stm,
-    write_trn,
-)
+from asr.scoring.writers import write_ctm, write_pra, write_stm, write_trn
 from tests.sclite import program
 
 WORDS = st.lists(st.text(st.characters(codec="utf-8"), min_size=1), max_size=6)
@@ -133,30 +128,23 @@ def test_sclite_reads_our_stm_and_ctm(tmp_path):
 
 
 def test_pra_has_sclites_layout(tmp_path):
-    pairs = [("the", "the"), ("cat", "hat"), ("sat", None), (None, "down")]
-    counts = Counts(hits=1, substitutions=1, deletions=1, insertions=1)
-    path = tmp_path / "out" / "sys.pra"
-    write_pra(
-        path,
-        "hyp.trn",
-        [
-            AlignedUtterance(id="u1", speaker="s1", counts=counts, pairs=pairs),
-            AlignedUtterance(id="u2", speaker=None, counts=Counts(), pairs=[]),
-            AlignedUtterance(
-                id="u3", speaker="s1", counts=Counts(hits=1), pairs=pairs[:1]
-            ),
-        ],
+    result = score_corpus(
+        {"u1": "the cat sat on it", "u2": "", "u3": "the"},
+        {"u1": "the hat on it now", "u2": "", "u3": "the"},
+        speakers={"u1": "s1", "u2": None, "u3": "s1"},
     )
+    path = tmp_path / "out" / "sys.pra"
+    write_pra(path, "hyp.trn", result)
     assert path.read_text() == (
         "\n\n\t\tDUMP OF SYSTEM ALIGNMENT STRUCTURE\n\n"
         "System name:   hyp.trn\n\n"
         "Speakers: \n    0:  s1\n    1:  unknown\n\n"
         "Speaker sentences   0:  s1   #utts: 2\n"
         "id: (u1)\n"
-        "Scores: (#C #S #D #I) 1 1 1 1\n"
-        "REF:  the cat sat ****\n"
-        "HYP:  the hat *** down\n"
-        "Eval:     S   D   I\n\n"
+        "Scores: (#C #S #D #I) 3 1 1 1\n"
+        "REF:  the cat sat on it ***\n"
+        "HYP:  the *** hat on it now\n"
+        "Eval:     D   S         I\n\n"
         "id: (u3)\n"
         "Scores: (#C #S #D #I) 1 0 0 0\n"
         "REF:  the\nHYP:  the\nEval:\n\n\n"
@@ -168,28 +156,14 @@ def test_pra_has_sclites_layout(tmp_path):
 
 
 def test_pra_says_what_sclites_says(tmp_path):
-    ref, hyp = entries(s_1="b c d e", s_2="x y"), entries(s_1="b x d e f", s_2="x")
-    write_trn(tmp_path / "ref.trn", ref)
-    write_trn(tmp_path / "hyp.trn", hyp)
+    rng = random.Random(0)
+    names = [f"s_{n}" for n in range(200)]
+    refs, hyps = ({n: " ".join(rng.choices("abcd", k=9)) for n in names} for _ in "rh")
+    write_trn(tmp_path / "ref.trn", entries(**refs))
+    write_trn(tmp_path / "hyp.trn", entries(**hyps))
     theirs = sclite(tmp_path, "trn", "-i", "spu_id")
-    pairs = {
-        "s_1": [("b", "b"), ("c", "x"), ("d", "d"), ("e", "e"), (None, "f")],
-        "s_2": [("x", "x"), ("y", None)],
-    }
-    counts = {
-        "s_1": Counts(hits=3, substitutions=1, insertions=1),
-        "s_2": Counts(hits=1, deletions=1),
-    }
-    write_pra(
-        tmp_path / "ours",
-        "hyp.trn",
-        [
-            AlignedUtterance(
-                id=name, speaker="s", counts=counts[name], pairs=pairs[name]
-            )
-            for name in pairs
-        ],
-    )
+    result = score_corpus(refs, hyps, speakers=dict.fromkeys(names, "s"))
+    write_pra(tmp_path / "ours", "hyp.trn", result)
     ours = (tmp_path / "ours").read_text()
     # Theirs has spaces at the ends of more lines, and says that it minds case.
     first, second = (
@@ -198,13 +172,25 @@ def test_pra_says_what_sclites_says(tmp_path):
     assert first == [line for line in second if not line.startswith("Attributes")]
 
 
+def test_optional_words_that_were_left_out_are_no_error(tmp_path):
+    result = score_corpus({"u": "(uh) a { b / c }"}, {"u": "a c"}, marked=True)
+    write_pra(tmp_path / "x.pra", "x", result)
+    assert (
+        (tmp_path / "x.pra")
+        .read_text()
+        .endswith(
+            "Scores: (#C #S #D #I) 3 0 0 0\nREF:  (uh) a c\nHYP:       a c\nEval:\n\n"
+        )
+    )
+
+
 def test_files_that_cannot_be_written_are_not_there(tmp_path):
     (tmp_path / "file").write_text("")
     for write in (write_trn, write_ctm, write_stm):
         with pytest.raises(FileError, match="cannot be written"):
             write(tmp_path / "file" / "x", [])
     with pytest.raises(FileError, match="cannot be written"):
-        write_pra(tmp_path / "file" / "x", "s", [])
+        write_pra(tmp_path / "file" / "x", "s", score_corpus({"u": "a"}, {"u": "a"}))
 
 
 # Rows for terminals

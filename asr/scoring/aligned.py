@@ -7,7 +7,7 @@ from typing import Literal
 
 from rich.cells import cell_len
 
-from asr.scoring.alignment import Pair
+from asr.scoring.alignment import Pair, kind
 
 #: What a column is: right, substituted, deleted, inserted.
 Mark = Literal[" ", "S", "D", "I"]
@@ -16,6 +16,7 @@ Paint = Callable[[str, Mark], str]
 
 #: Where the rows of an alignment are broken, terminal cells.
 WIDTH = 100
+_MARKS: dict[str, Mark] = {"C": " ", "S": "S", "D": "D", "I": "I"}
 _LABELS = ("REF:", "HYP:", "    ")
 #: Characters that turn the direction of what follows, beyond their own word.
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -46,28 +47,16 @@ def columns(pairs: Iterable[Pair]) -> list[Column]:
     Column(ref='*', hyp='a', mark='I', width=1)
     """
     found = []
-    for left, right in pairs:
-        ref, hyp = (
-            printable(word) if word is not None else "" for word in (left, right)
-        )
+    for pair in pairs:
+        ref, hyp = (printable(word or "") for word in pair)
         width = max(cell_len(ref), cell_len(hyp), 1)
-        mark = mark_of((left, right))
+        mark = _MARKS[kind(pair)]
         if mark == "I":
             ref = "*" * width
         elif mark == "D":
             hyp = "*" * width
         found.append(Column(ref, hyp, mark, width))
     return found
-
-
-def mark_of(pair: Pair) -> Mark:
-    """Return what a place of an alignment is."""
-    ref, hyp = pair
-    if ref is None:
-        return "I"
-    if hyp is None:
-        return "D"
-    return " " if ref == hyp else "S"
 
 
 def plain(word: str, mark: Mark) -> str:  # noqa: ARG001 - a Paint that does not paint

@@ -1,16 +1,20 @@
 """Scores as JSON for programs."""
 
 import json
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from asr import __version__
 from asr.files import write_text
 from asr.scoring.alignment import Counts, Score
+from asr.scoring.breakdown import Group, WordErrors
+from asr.scoring.calibration import Calibration
 from asr.scoring.corpus import CorpusScore
-from asr.scoring.keys import scores_by
-from asr.scoring.results import Scores, System
+from asr.scoring.results import Scores
 from asr.scoring.statistics import Interval
+from asr.scoring.tables import ranked
 
 
 def write_report(path: Path, scores: Scores) -> None:
@@ -34,10 +38,24 @@ def write_report(path: Path, scores: Scores) -> None:
                 "name": system.name,
                 "path": str(system.path),
                 **_result_tree(system.score),
-                "groups": _groups_tree(scores, system),
+                "groups": {
+                    key: {name: _group_tree(group) for name, group in groups.items()}
+                    for key, groups in system.groups.items()
+                },
+                "word_errors": _errors_tree(system.errors),
+                "by_training_frequency": [asdict(b) for b in system.frequencies],
+                "calibration": _calibration_tree(system.calibration),
                 "by_utterance": _utterances_tree(system.score),
             }
             for system in scores.systems
+        ],
+        "comparisons": [
+            {
+                **asdict(comparison),
+                "within_noise": comparison.within_noise,
+                "sentence": comparison.sentence,
+            }
+            for comparison in scores.comparisons
         ],
     }
     text = json.dumps(tree, ensure_ascii=False, indent=1, allow_nan=False)
@@ -56,14 +74,36 @@ def _result_tree(result: CorpusScore) -> dict[str, Any]:
     }
 
 
-def _groups_tree(scores: Scores, system: System) -> dict[str, Any]:
-    """Return for each key the score of each group."""
+def _group_tree(group: Group) -> dict[str, Any]:
+    interval = _interval_tree(group.interval)
+    return {**_score_tree(group.score), "wer_interval_95": interval}
+
+
+def _errors_tree(errors: WordErrors) -> dict[str, Any]:
+    """Return each error with its count, the most frequent first."""
     return {
-        key: {
-            group: _score_tree(score)
-            for group, score in scores_by(system.score, groups).items()
-        }
-        for key, groups in scores.groups.items()
+        "substitutions": [
+            {"reference": said, "hypothesis": heard, "count": count}
+            for (said, heard), count in ranked(errors.substitutions)
+        ],
+        "deletions": _words_tree(errors.deletions),
+        "insertions": _words_tree(errors.insertions),
+    }
+
+
+def _words_tree(words: Counter[str]) -> list[dict[str, Any]]:
+    return [{"word": word, "count": count} for word, count in ranked(words)]
+
+
+def _calibration_tree(calibration: Calibration | None) -> dict[str, Any] | None:
+    if calibration is None:
+        return None
+    return {
+        "words": calibration.words,
+        "expected_calibration_error": calibration.expected_error,
+        "normalised_cross_entropy": calibration.cross_entropy,
+        "outside": calibration.outside,
+        "bins": [asdict(b) | {"accuracy": b.accuracy} for b in calibration.bins],
     }
 
 

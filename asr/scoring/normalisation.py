@@ -12,6 +12,7 @@ from rapidfuzz.distance import Levenshtein
 
 from asr.config import TextConfig
 from asr.scoring.glm import read_glm
+from asr.scoring.tables import ranked
 from asr.scoring.transcripts import TimedWord
 from asr.text import normalise
 
@@ -125,7 +126,7 @@ def describe_changes(
     total = changes.total()
     if not total:
         return f"normalisation ({name}) changed no word"
-    listed = sorted(changes.items(), key=lambda item: (-item[1], item[0]))
+    listed = ranked(changes)
     shown = ", ".join(
         f"{before or 'nothing'} -> {after or 'nothing'} ({count})"
         for (before, after), count in listed[:most]

@@ -1,14 +1,16 @@
 """Scores as lines and tables for people."""
 
+from collections.abc import Mapping
+
 from asr.errors import some
 from asr.scoring.aligned import WIDTH, Paint, columns, plain, printable, rows
-from asr.scoring.alignment import Counts, Unit, align_words
+from asr.scoring.alignment import Counts, Unit
+from asr.scoring.breakdown import FrequencyBand
 from asr.scoring.corpus import CorpusScore, UtteranceScore
-from asr.scoring.keys import scores_by
 from asr.scoring.normalisation import describe_changes
 from asr.scoring.results import Scores
 from asr.scoring.statistics import Interval
-from asr.scoring.tables import table
+from asr.scoring.tables import ranked, table
 
 #: What the rate of a unit is called.
 _RATES: dict[Unit, str] = {"word": "WER", "character": "CER"}
@@ -54,8 +56,7 @@ def worst(
     """
     wrong = [u for u in result.utterances if u.score.words.errors]
     wrong.sort(key=lambda u: (-u.score.words.errors, -u.score.wer))
-    shown = (_aligned(u, result.unit, width, paint) for u in wrong[:count])
-    return "\n\n".join(shown)
+    return "\n\n".join(_aligned(u, width, paint) for u in wrong[:count])
 
 
 def notes(result: CorpusScore) -> list[str]:
@@ -79,16 +80,55 @@ def notes(result: CorpusScore) -> list[str]:
 
 
 def overview(scores: Scores) -> str:
-    """Return the summary of one system, or of each and a table of all."""
+    """Return the summary of one system; of several each, a table, and what differs."""
     if len(scores.systems) == 1:
         return summary(scores.systems[0].score)
     blocks = [f"{s.name} ({s.path})\n{summary(s.score)}" for s in scores.systems]
-    return "\n\n".join([*blocks, _systems_table(scores)])
+    differences = "\n".join(found.sentence for found in scores.comparisons)
+    return "\n\n".join([*blocks, _systems_table(scores), differences])
 
 
-def group_tables(scores: Scores) -> str:
-    """Return a table for each key that utterances were grouped by: rates by group."""
-    return "\n\n".join(_group_table(scores, key) for key in scores.groups)
+def details(scores: Scores) -> str:
+    """Return tables of what was asked for and is known, for all systems.
+
+    Rates by key, errors by how often words were seen in training, and what the words'
+    confidences are worth.
+    """
+    keys = scores.systems[0].groups
+    blocks = [_group_table(scores, key) for key in keys]
+    if scores.systems[0].frequencies:
+        blocks.append(_frequency_table(scores))
+    if any(system.calibration for system in scores.systems):
+        blocks.append(_calibration_table(scores))
+    return "\n\n".join(blocks)
+
+
+def frequent_errors(scores: Scores, count: int) -> str:
+    """Return the most frequent errors of each system, a line for each kind.
+
+    Args:
+        scores: All systems.
+        count: How many of each kind.
+    """
+    blocks = []
+    for system in scores.systems:
+        errors = system.errors
+        kinds = {
+            "Substituted": {
+                f"{a} -> {b}": n for (a, b), n in ranked(errors.substitutions)
+            },
+            "Deleted": dict(ranked(errors.deletions)),
+            "Inserted": dict(ranked(errors.insertions)),
+        }
+        lines = [
+            f"{kind}: {', '.join(_counted(counts, count))}"
+            for kind, counts in kinds.items()
+            if counts and count
+        ]
+        if lines and len(scores.systems) > 1:
+            lines.insert(0, system.name)
+        blocks.append("\n".join(lines))
+    return "\n\n".join(filter(None, blocks))
 
 
 def remarks(scores: Scores) -> list[str]:
@@ -136,21 +176,67 @@ def _systems_table(scores: Scores) -> str:
 
 
 def _group_table(scores: Scores, key: str) -> str:
-    """Return the groups of a key: of the first system the size, of all the rate."""
-    first = scores.systems[0].score
-    name = f"%{_RATES[first.unit]}"
-    names = [f"{name} {s.name}" for s in scores.systems]
-    header = [key, "utterances", f"{first.unit}s", *(names if names[1:] else [name])]
-    found = [scores_by(system.score, scores.groups[key]) for system in scores.systems]
-    sizes = dict.fromkeys(group for groups in found for group in groups)
+    """Return the groups of a key: how large they are and the rates of all systems."""
+    found = [system.groups[key] for system in scores.systems]
+    unit = scores.systems[0].score.unit
+    header = [key, "utterances", f"{unit}s", *_headers(scores, f"%{_RATES[unit]}")]
+    alone = len(found) == 1
     body = []
-    for group in sizes:
-        here = [groups.get(group) for groups in found]
-        largest = max(filter(None, here), key=lambda score: score.utterances)
-        sizes_here = [str(largest.utterances), str(largest.words.length)]
-        rates = ["" if score is None else _percent(score.wer) for score in here]
-        body.append([group, *sizes_here, *rates])
-    return table(header, body)
+    for name in dict.fromkeys(name for groups in found for name in groups):
+        here = [groups.get(name) for groups in found]
+        largest = max((g.score for g in here if g), key=lambda score: score.utterances)
+        row = [name, str(largest.utterances), str(largest.words.length)]
+        row += ["" if group is None else _percent(group.score.wer) for group in here]
+        body.append(row + [_between(g.interval) for g in here if g and alone])
+    return table([*header, "95% interval"] if alone else header, body)
+
+
+def _frequency_table(scores: Scores) -> str:
+    """Return how words fared by how often they were seen in training."""
+    header = ["seen in training", "words", "different", *_headers(scores, "%wrong")]
+    body = []
+    for bands in zip(*(system.frequencies for system in scores.systems), strict=True):
+        # Of alternatives, systems may have been given different words.
+        largest = max(bands, key=lambda band: band.words)
+        row = [_times(largest), str(largest.words), str(largest.different)]
+        body.append(row + [_percent(band.rate) if band.words else "" for band in bands])
+    shown = table(header, body)
+    first = scores.systems[0].frequencies
+    words, unseen = sum(band.words for band in first), first[0].words
+    share = unseen / words if words else 0.0
+    return f"{shown}\nOut of vocabulary: {_percent(share)}% [ {unseen} / {words} ]"
+
+
+def _calibration_table(scores: Scores) -> str:
+    """Return what words' confidences are worth: ECE, and NCE where it exists."""
+    body = []
+    for system in scores.systems:
+        if (found := system.calibration) is not None:
+            entropy = found.cross_entropy
+            rates = [_percent(found.correct / found.words), _percent(found.confidence)]
+            errors = [f"{found.expected_error:.3f}"]
+            errors.append("" if entropy is None else f"{entropy:.3f}")
+            body.append([system.name, str(found.words), *rates, *errors])
+    return table(["confidences", "words", "%correct", "%sure", "ECE", "NCE"], body)
+
+
+def _headers(scores: Scores, name: str) -> list[str]:
+    """Return a column's name for each system, with the system's where it has others."""
+    if len(scores.systems) == 1:
+        return [name]
+    return [f"{name} {system.name}" for system in scores.systems]
+
+
+def _times(band: FrequencyBand) -> str:
+    if band.most == 0:
+        return "never"
+    if band.most is None:
+        return f"{band.least} times and more"
+    return f"{band.least} to {band.most} times"
+
+
+def _counted(counts: Mapping[str, int], most: int) -> list[str]:
+    return [f"{printable(name)} ({n})" for name, n in [*counts.items()][:most]]
 
 
 def _percent(rate: float) -> str:
@@ -179,8 +265,9 @@ def _bracket(counts: Counts) -> str:
     )
 
 
-def _aligned(utterance: UtteranceScore, unit: Unit, width: int, paint: Paint) -> str:
+def _aligned(utterance: UtteranceScore, width: int, paint: Paint) -> str:
     """Return REF over HYP over S, D and I marks, broken into rows of ``width``."""
-    pairs = align_words(utterance.reference, utterance.hypothesis, unit)
     title = f"{printable(utterance.id)} {_bracket(utterance.score.words)}"
-    return "\n".join([title, *rows(columns(pairs), width=width, paint=paint)])
+    return "\n".join(
+        [title, *rows(columns(utterance.pairs()), width=width, paint=paint)]
+    )

@@ -1,17 +1,26 @@
 """Everything ``asr score`` does: read, normalise, score, compare, write."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from asr.errors import ScoreError
 from asr.manifest import ids_from_paths
-from asr.scoring.alignment import Unit, align_words
+from asr.scoring.alignment import Unit
+from asr.scoring.breakdown import (
+    Group,
+    by_frequency,
+    group_scores,
+    word_errors,
+    word_frequencies,
+)
+from asr.scoring.calibration import Calibration, calibrate, judged_words
+from asr.scoring.comparison import compare_all
 from asr.scoring.corpus import CorpusScore, Missing, score_corpus
 from asr.scoring.document import write_report
-from asr.scoring.inputs import Kind, read_inputs
-from asr.scoring.keys import groups_by
+from asr.scoring.inputs import Inputs, Kind, read_inputs, read_transcripts
+from asr.scoring.keys import labels_of
 from asr.scoring.normalisation import (
     Form,
     Normaliser,
@@ -20,13 +29,7 @@ from asr.scoring.normalisation import (
 )
 from asr.scoring.results import Scores, System
 from asr.scoring.transcripts import Transcript
-from asr.scoring.writers import (
-    AlignedUtterance,
-    write_ctm,
-    write_pra,
-    write_stm,
-    write_trn,
-)
+from asr.scoring.writers import write_ctm, write_pra, write_stm, write_trn
 
 
 def score_files(
@@ -39,6 +42,7 @@ def score_files(
     missing: Missing = "error",
     unit: Unit = "word",
     by: Sequence[str] = (),
+    train: Path | None = None,
 ) -> Scores:
     """Return the scores of files of hypotheses against a file of references.
 
@@ -50,7 +54,9 @@ def score_files(
         normaliser: Applied to both sides; None compares them as they are written.
         missing: What becomes of references that a system has no hypothesis for.
         unit: What is counted as words.
-        by: Keys that utterances are grouped by, see ``groups_by``.
+        by: Keys that utterances are grouped by, see ``labels_of``.
+        train: Texts a recogniser was trained on, for errors by how often words are in
+            them; normalised as references are.
 
     Raises:
         ManifestError: If a file cannot be read.
@@ -60,41 +66,38 @@ def score_files(
     if len({path.resolve() for path in hypotheses}) < len(hypotheses):
         raise ScoreError("a file of hypotheses is given twice; name each system once")
     inputs = read_inputs(reference, hypotheses, kind=kind, by_line=by_line)
-    changes: Counter[tuple[str, str]] = Counter()
-    groups = {key: groups_by(inputs.references, key) for key in by}
-    forms: tuple[Form, Form] = (str, str)
-    if normaliser is not None:
-        marked = inputs.marked
-        forms = (
-            normaliser.marked if marked else normaliser.reference,
-            normaliser.hypothesis,
+    labels = {key: labels_of(inputs.references, key) for key in by}
+    seen = None if train is None else _seen(train, normaliser, unit)
+    texts, changes = _normalised(inputs, normaliser)
+    systems = []
+    for name, path, heard in zip(
+        ids_from_paths(hypotheses), hypotheses, texts.systems, strict=True
+    ):
+        try:
+            result = _score(texts, heard, normaliser, missing, unit)
+        except ScoreError as error:
+            raise ScoreError(f"{path}: {error}" if hypotheses[1:] else error) from None
+        errors = word_errors(result.pairs())
+        systems.append(
+            System(
+                name=name,
+                path=path,
+                score=result,
+                hypotheses=heard,
+                errors=errors,
+                groups={
+                    key: _grouped(result, groups) for key, groups in labels.items()
+                },
+                frequencies=() if seen is None else tuple(by_frequency(errors, seen)),
+                calibration=_calibration(result, heard),
+            )
         )
-    references = _rewritten(inputs.references, forms[0], changes)
-    systems = [_rewritten(system, forms[1], changes) for system in inputs.systems]
-    scored = [
-        System(
-            name=name,
-            path=path,
-            score=_score(
-                references,
-                heard,
-                normalised=normaliser is not None,
-                missing=missing,
-                unit=unit,
-                where=f"{path}: " if len(systems) > 1 else "",
-            ),
-            hypotheses=heard,
-        )
-        for name, path, heard in zip(
-            ids_from_paths(hypotheses), hypotheses, systems, strict=True
-        )
-    ]
     return Scores(
-        references=references,
-        systems=tuple(scored),
+        references=texts.references,
+        systems=tuple(systems),
         normaliser=None if normaliser is None else normaliser.name,
         changes=changes,
-        groups=groups,
+        comparisons=tuple(compare_all({s.name: s.score for s in systems})),
     )
 
 
@@ -116,21 +119,7 @@ def write_folder(folder: Path, scores: Scores) -> None:
     for system in scores.systems:
         stem = "hyp" if len(scores.systems) == 1 else f"hyp-{system.name}"
         _write_texts(folder, stem, list(system.hypotheses.values()))
-        write_pra(
-            folder / f"{stem}.pra",
-            system.name,
-            (
-                AlignedUtterance(
-                    id=utterance.id,
-                    speaker=utterance.speaker,
-                    counts=utterance.score.words,
-                    pairs=align_words(
-                        utterance.reference, utterance.hypothesis, system.score.unit
-                    ),
-                )
-                for utterance in system.score.utterances
-            ),
-        )
+        write_pra(folder / f"{stem}.pra", system.name, system.score)
 
 
 def _write_texts(folder: Path, stem: str, transcripts: Sequence[Transcript]) -> None:
@@ -139,28 +128,66 @@ def _write_texts(folder: Path, stem: str, transcripts: Sequence[Transcript]) -> 
         write_ctm(folder / f"{stem}.ctm", transcripts)
 
 
+def _normalised(
+    inputs: Inputs, normaliser: Normaliser | None
+) -> tuple[Inputs, Counter[tuple[str, str]]]:
+    """Return the inputs as they are compared, and what that changed."""
+    marked = inputs.marked
+    forms: tuple[Form, Form] = (str, str)
+    if normaliser is not None:
+        ref = normaliser.marked if marked else normaliser.reference
+        forms, marked = (ref, normaliser.hypothesis), marked or normaliser.writes_marks
+    changes: Counter[tuple[str, str]] = Counter()
+    references = _rewritten(inputs.references, forms[0], changes)
+    systems = tuple(_rewritten(side, forms[1], changes) for side in inputs.systems)
+    return Inputs(references=references, systems=systems, marked=marked), changes
+
+
 def _score(
-    references: dict[str, Transcript],
-    hypotheses: dict[str, Transcript],
-    *,
-    normalised: bool,
+    texts: Inputs,
+    heard: dict[str, Transcript],
+    normaliser: Normaliser | None,
     missing: Missing,
     unit: Unit,
-    where: str,
 ) -> CorpusScore:
-    """Return the score of a system; ``where`` begins messages about it."""
-    try:
-        return score_corpus(
-            {name: entry.text for name, entry in references.items()},
-            {name: entry.text for name, entry in hypotheses.items()},
-            # The texts have their form already; that there is one, notes depend on.
-            normalise=str if normalised else None,
-            missing=missing,
-            speakers={name: entry.speaker for name, entry in references.items()},
-            unit=unit,
-        )
-    except ScoreError as error:
-        raise ScoreError(f"{where}{error}") from None
+    return score_corpus(
+        {name: entry.text for name, entry in texts.references.items()},
+        {name: entry.text for name, entry in heard.items()},
+        # The texts have their form already; that there is one, notes depend on.
+        normalise=None if normaliser is None else str,
+        missing=missing,
+        speakers={name: entry.speaker for name, entry in texts.references.items()},
+        unit=unit,
+        marked=texts.marked,
+    )
+
+
+def _grouped(result: CorpusScore, labels: Mapping[str, str | None]) -> dict[str, Group]:
+    """Return the score of each group, in the labels' order."""
+    found = group_scores(result.utterances, labels)
+    names = dict.fromkeys(labels.values())
+    return {name: found[name] for name in names if name in found}
+
+
+def _seen(train: Path, normaliser: Normaliser | None, unit: Unit) -> Counter[str]:
+    """Return how often each word is in the texts of training."""
+    form = str if normaliser is None else normaliser.reference
+    texts = (form(entry.text) for entry in read_transcripts(train, "ref"))
+    return word_frequencies(texts, unit)
+
+
+def _calibration(
+    result: CorpusScore, heard: dict[str, Transcript]
+) -> Calibration | None:
+    """Return what the words' confidences are worth; None if there are none."""
+    if not any(entry.words for entry in heard.values()):
+        return None
+    return calibrate(
+        verdict
+        for utterance, pairs in zip(result.utterances, result.pairs(), strict=True)
+        if utterance.id in heard
+        for verdict in judged_words(pairs, heard[utterance.id].words, result.unit)
+    )
 
 
 def _rewritten(

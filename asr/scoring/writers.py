@@ -1,13 +1,13 @@
 """Texts as they were compared, in the files of NIST's sclite."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 from asr.files import write_text
 from asr.hypotheses import trn_line
 from asr.scoring.aligned import columns, rows
-from asr.scoring.alignment import Counts, Pair
+from asr.scoring.alignment import Pair
+from asr.scoring.corpus import CorpusScore, UtteranceScore
 from asr.scoring.transcripts import Transcript
 
 #: sclite's labels, of equal length as rows needs them.
@@ -16,16 +16,6 @@ _LABELS = ("REF: ", "HYP: ", "Eval:")
 _CHANNEL = "1"
 #: What utterances are grouped under whose speaker is unknown.
 _NOBODY = "unknown"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AlignedUtterance:
-    """What a ``pra`` file says of an utterance."""
-
-    id: str
-    speaker: str | None
-    counts: Counts
-    pairs: Sequence[Pair]
 
 
 def write_trn(path: Path, transcripts: Iterable[Transcript]) -> None:
@@ -76,7 +66,7 @@ def write_stm(path: Path, transcripts: Iterable[Transcript]) -> None:
     _write(path, (line for *_, line in lines))
 
 
-def write_pra(path: Path, system: str, utterances: Iterable[AlignedUtterance]) -> None:
+def write_pra(path: Path, system: str, result: CorpusScore) -> None:
     """Write every utterance's alignment in the layout of sclite's ``.pra``.
 
     Unlike there, words keep their case, and columns fit what a terminal shows.
@@ -84,32 +74,28 @@ def write_pra(path: Path, system: str, utterances: Iterable[AlignedUtterance]) -
     Raises:
         FileError: If the file cannot be written.
     """
-    groups: dict[str, list[AlignedUtterance]] = {}
-    for utterance in utterances:
-        groups.setdefault(utterance.speaker or _NOBODY, []).append(utterance)
+    speakers: dict[str, list[str]] = {}
+    for utterance, pairs in zip(result.utterances, result.pairs(), strict=True):
+        shown = _alignment(utterance, pairs)
+        speakers.setdefault(utterance.speaker or _NOBODY, []).append(shown)
     lines = ["", "", "\t\tDUMP OF SYSTEM ALIGNMENT STRUCTURE", ""]
     lines += [f"System name:   {system}", "", "Speakers: "]
-    lines += [f"{n:5}:  {speaker}" for n, speaker in enumerate(groups)]
-    for n, (speaker, group) in enumerate(groups.items()):
-        lines += ["", f"Speaker sentences{n:4}:  {speaker}   #utts: {len(group)}"]
-        for utterance in group:
-            lines += [*_alignment(utterance), ""]
+    lines += [f"{n:5}:  {speaker}" for n, speaker in enumerate(speakers)]
+    for n, (speaker, shown_all) in enumerate(speakers.items()):
+        lines += ["", f"Speaker sentences{n:4}:  {speaker}   #utts: {len(shown_all)}"]
+        lines += shown_all
     _write(path, lines)
 
 
-def _alignment(utterance: AlignedUtterance) -> list[str]:
-    counts = utterance.counts
-    numbers = (
-        counts.hits,
-        counts.substitutions,
-        counts.deletions,
-        counts.insertions,
-    )
-    return [
+def _alignment(utterance: UtteranceScore, pairs: Iterable[Pair]) -> str:
+    words = utterance.score.words
+    counts = (words.hits, words.substitutions, words.deletions, words.insertions)
+    lines = [
         f"id: ({utterance.id})",
-        f"Scores: (#C #S #D #I) {' '.join(map(str, numbers))}",
-        *rows(columns(utterance.pairs), width=None, labels=_LABELS),
+        f"Scores: (#C #S #D #I) {' '.join(map(str, counts))}",
+        *rows(columns(pairs), width=None, labels=_LABELS),
     ]
+    return "\n".join([*lines, ""])
 
 
 def _seconds(value: float) -> str:
