@@ -38,6 +38,11 @@ def test_utterances_without_a_label_are_in_no_group():
     assert found["studio"].score.utterances == 1
 
 
+def test_groups_come_in_the_order_of_the_labels():
+    labels = {"2": "short", "1": "long", "3": "long", "elsewhere": "none of these"}
+    assert list(group_scores(corpus().utterances, labels)) == ["short", "long"]
+
+
 def test_durations_fall_into_bands():
     durations = {"a": 31.0, "b": 2.0, "c": 1.99, "d": None, "e": 30.0}
     found = duration_labels(durations)

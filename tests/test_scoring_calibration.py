@@ -113,6 +113,12 @@ def test_words_are_judged_by_the_alignment():
     assert list(judged_words(pairs, timed(("the", 0.9)))) == []
 
 
+def test_an_optional_word_that_was_left_out_shifts_no_confidence():
+    pairs = align_words("(uh) a b", "a c", marked=True)
+    words = timed(("a", 0.9), ("c", 0.4))
+    assert list(judged_words(pairs, words)) == [(0.9, True), (0.4, False)]
+
+
 def test_a_word_of_several_units_is_right_if_all_are():
     pairs = align_words("今日は", "今日わ", "character")
     words = timed(("今日", 0.8), ("", 0.5), ("わ", 0.4))

@@ -28,9 +28,16 @@ def test_every_alignment_stands_in_its_row(ref, hyps):
             if column.ref is not None or column.cells[number].word is not None
         ]
         assert own == pairs
-        wrong = sum(cell.mark != " " for cell in cells)
+        wrong = sum(cell.kind != "C" for cell in cells)
         assert wrong == sum(left != right for left, right in pairs)
     assert all(c.ref is not None or c.wrong for c in columns)
+
+
+def test_an_optional_word_that_was_left_out_is_right():
+    columns = stack([align_words("(uh) a b", "a c", marked=True)])
+    assert [column.ref for column in columns] == ["(uh)", "a", "b"]
+    assert [column.cells[0].kind for column in columns] == ["C", "C", "S"]
+    assert [column.cells[0].place for column in columns] == [-1, 0, 1]
 
 
 def test_nothing_is_no_columns():

@@ -81,17 +81,20 @@ def group_scores(
         labels: Id -> what the utterance belongs to: a speaker, a band of duration or
             any other value; those without one are left out.
     """
-    members: dict[str, list[Score]] = {}
+    members: dict[str, list[Score]] = {
+        label: [] for label in labels.values() if label is not None
+    }
     for utterance in utterances:
         label = labels.get(utterance.id)
         if label is not None:
-            members.setdefault(label, []).append(utterance.score)
+            members[label].append(utterance.score)
     return {
         label: Group(
             score=sum(scores, Score()),
             interval=bootstrap_interval([score.words for score in scores]),
         )
         for label, scores in members.items()
+        if scores
     }
 
 

@@ -92,9 +92,10 @@ def judged_words(
     """
     if all(word.confidence is None for word in words):
         return
-    right = [ref == hyp for ref, hyp in pairs if hyp is not None]
+    # Of an optional word that was left out, "" stands for what was heard.
+    right = [ref == hyp for ref, hyp in pairs if hyp]
     units = [split(word.text, unit) for word in words]
-    heard = [hyp for _, hyp in pairs if hyp is not None]
+    heard = [hyp for _, hyp in pairs if hyp]
     if [part for parts in units for part in parts] != heard:
         return
     start = 0

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asr.scoring.aligned import Mark, mark_of
-from asr.scoring.alignment import Pair
+from asr.scoring.alignment import Pair, kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,14 +11,14 @@ class Cell:
     """What a system has in a column.
 
     Attributes:
-        word: What was heard; None where nothing was.
-        mark: What it is; " " is right, also where another system alone has a word.
+        word: What was heard; None or "" where nothing was.
+        kind: C, S, D or I; nothing is right where other systems alone have a word.
         place: Which of the system's words it is, from 0; the last before it where
             nothing was heard, -1 if there is none.
     """
 
     word: str | None
-    mark: Mark
+    kind: str
     place: int
 
 
@@ -33,7 +32,7 @@ class Stack:
     @property
     def wrong(self) -> bool:
         """Whether any system has an error here."""
-        return any(cell.mark != " " for cell in self.cells)
+        return any(cell.kind != "C" for cell in self.cells)
 
 
 def stack(alignments: Sequence[Sequence[Pair]]) -> list[Stack]:
@@ -56,16 +55,14 @@ def stack(alignments: Sequence[Sequence[Pair]]) -> list[Stack]:
             for number, words in enumerate(inserted):
                 word = words[k] if k < len(words) else None
                 place[number] += word is not None
-                mark: Mark = " " if word is None else "I"
-                cells.append(Cell(word, mark, place[number]))
+                cells.append(Cell(word, "C" if word is None else "I", place[number]))
             columns.append(Stack(None, tuple(cells)))
         if n == len(refs):
             break
         cells = []
         for number, (_, heard) in enumerate(systems):
-            place[number] += heard[n] is not None
-            mark = mark_of((refs[n], heard[n]))
-            cells.append(Cell(heard[n], mark, place[number]))
+            place[number] += bool(heard[n])
+            cells.append(Cell(heard[n], kind((refs[n], heard[n])), place[number]))
         columns.append(Stack(refs[n], tuple(cells)))
     return columns
 
