@@ -1,5 +1,6 @@
 """Numbers, texts and characters as a page shows them."""
 
+import math
 import unicodedata
 
 from markupsafe import Markup, escape
@@ -36,6 +37,46 @@ def fixed(value: float) -> str:
     ('7.0', '1,234.6')
     """
     return f"{value:,.1f}"
+
+
+def points(rate: float | None, places: int = 2) -> str:
+    """Return a rate in per cent, without the sign; a dash if there is none.
+
+    >>> points(0.1234), points(1.5, 0), points(float("inf"))
+    ('12.34', '150', '–')
+    """
+    if rate is None or not math.isfinite(rate):
+        return "–"
+    return f"{100 * rate:,.{places}f}".replace("-", "−")
+
+
+def percent(rate: float | None, places: int = 2) -> str:
+    r"""Return a rate in per cent, which stays in one line.
+
+    >>> percent(0.1234), percent(None)
+    ('12.34\xa0%', '–')
+    """
+    shown = points(rate, places)
+    return shown if shown == "–" else f"{shown} %"
+
+
+def signed(rate: float) -> str:
+    """Return a difference of rates in per cent, with its sign.
+
+    >>> signed(0.0123), signed(-0.2), signed(0.0)
+    ('+1.23', '−20.00', '0.00')
+    """
+    sign = "+" if round(rate, 4) > 0 else "−" if round(rate, 4) < 0 else ""
+    return f"{sign}{points(abs(rate))}"
+
+
+def chance(p: float) -> str:
+    """Return a probability as tests report it.
+
+    >>> chance(0.0312), chance(0.00002)
+    ('0.031', '< 0.001')
+    """
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def duration(seconds: float) -> str:

@@ -47,6 +47,10 @@ def _environment(folder: Path) -> jinja2.Environment:
     environment.filters.update(
         number=display.number,
         duration=display.duration,
+        percent=display.percent,
+        points=display.points,
+        signed=display.signed,
+        chance=display.chance,
         decimal=display.decimal,
         fixed=display.fixed,
         plural=display.plural,
