@@ -68,9 +68,23 @@ def test_texts_that_differ_contradict_one_another(item, subject):
     items = alike(item, "train", "dev", "train", texts=texts)
     found = list(same_audio(subject(items)))
     assert told(found) == [(n, "pair-texts", "error") for n in range(3)]
-    assert found[0].message == "'one thing' here, b of dev 'another'"
-    assert "a of train 'one thing'" in found[1].message
-    assert found[1].value == ["a", "c"]
+    assert [f.message for f in found] == [
+        "'one thing' here, b of dev 'another'",
+        "'another' here, a of train 'one thing' and 1 more",
+        "'one thing' here, b of dev 'another'",
+    ]
+    assert [f.value for f in found] == [["b"], ["a"], ["b"]]
+
+
+def test_of_many_contradictions_a_few_are_named(item, subject):
+    same = {"digest": "same"}
+    items = [item(f"u{n}", text=f"words {n}", signal=same) for n in range(3000)]
+    found = list(same_audio(subject(items)))
+    assert len(found) == 3000
+    assert found[1].message == (
+        "'words 1' here, u0 'words 0', u2 'words 2', u3 'words 3' and 2996 more"
+    )
+    assert found[2999].value == ["u0", "u1", "u2"]
 
 
 @pytest.mark.parametrize("missing", [None, "", "?!"])

@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from asr.checks.findings import Finding, Item, Subject
 from asr.checks.signals import SILENT
-from asr.errors import some
 
 Floats = npt.NDArray[np.float64]
 
+#: Contradicting texts that are named.
+_NAMED = 3
 #: Times are compared where there are so many utterances to compare.
 _ENOUGH = 30
 #: How far off a time must be to be suspicious: in robust standard deviations of its
@@ -57,15 +59,19 @@ def same_audio(subject: Subject) -> Iterator[Finding]:
 
 
 def _contradictions(group: Sequence[Item]) -> Iterator[Finding]:
+    texts: dict[str, list[Item]] = {}
     for item in group:
-        others = [
-            f"{_name(other, item)} {other.text!r}"
-            for other in group
-            if other.text != item.text
-        ]
-        message = f"{item.text!r} here, {some(others, most=3)}"
-        names = [other.utterance.id for other in group if other is not item]
-        yield item.finding("pair-texts", message, value=names)
+        texts.setdefault(item.text, []).append(item)
+    # A few stand for all: a table's mistake may give all texts the same audio.
+    examples = [items[0] for items in islice(texts.values(), _NAMED + 1)]
+    for item in group:
+        others = [other for other in examples if other.text != item.text][:_NAMED]
+        named = [f"{_name(other, item)} {other.text!r}" for other in others]
+        more = len(group) - len(texts[item.text]) - len(others)
+        message = f"{item.text!r} here, {', '.join(named)}"
+        message += f" and {more} more" if more else ""
+        ids = [other.utterance.id for other in others]
+        yield item.finding("pair-texts", message, value=ids)
 
 
 def _copies(group: Sequence[Item]) -> Iterator[Finding]:
