@@ -22,12 +22,12 @@ def test_speakers_in_two_splits(item, subject):
         (
             1,
             "split-speaker",
-            "speaker anna is in train too, as with 1 of 2 in dev (50%)",
+            "speaker anna is in train too, as for 1 of 2 in dev (50%)",
         ),
         (
             4,
             "split-speaker",
-            "speaker anna is in train too, as with 1 of 3 in test (33%)",
+            "speaker anna is in train too, as for 1 of 3 in test (33%)",
         ),
     ]
     assert {f.severity for f in found} == {"warning"}
@@ -43,7 +43,7 @@ def test_sentences_in_two_splits_are_compared_normalised(item, subject):
         item("e", "dev", text="hello word"),
     ]
     (first, second) = sentences(subject(items))
-    message = "the text is in train too, as with 2 of 3 in test (67%)"
+    message = "the text is in train too, as for 2 of 3 in test (67%)"
     assert told([first, second]) == [
         (1, "split-sentence", message),
         (3, "split-sentence", message),
