@@ -1,4 +1,8 @@
 import json
+import os
+import random
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +20,7 @@ from asr.scoring.report import (
 )
 from asr.scoring.stage import score_files
 from asr.scoring.transcripts import Transcript
+from tests.sclite import program
 
 
 def rows(path, texts, **keys):
@@ -243,3 +248,73 @@ def test_marks_count_in_sclites_files_and_where_rules_write_them(tmp_path, files
     assert files(*texts).systems[0].score.total.words.errors == 3
     scores = files(*texts, normaliser=of_rules(glm))
     assert scores.systems[0].score.total.words.errors == 0
+
+
+RULES = """;; as NIST's
+* case_sensitive = 'F'
+HE'S => {HE IS / HE HAS} / [ ] __ [ ]
+GONNA => GOING TO / [ ] __ [ ]
+COLOUR => COLOR
+I'M => {I'M / I AM} / [ ] __ [ ]
+UH => (%HES) / [ ] __ [ ]
+UM => (%HES) / [ ] __ [ ]
+CANNOT => [{CAN NOT / CAN'T}] / [ ] __ [ ]
+"""
+SAID = "he's he is has gonna going to colour color i'm i am uh um cannot can not can't"
+
+
+def test_rules_with_alternatives_on_both_sides_give_sclites_errors(tmp_path):
+    """Against csrfilt and sclite -D; hits aside, of which sclite has one for each
+    optional word that was heard where REF has nothing."""
+    rng = random.Random(0)
+    texts = {"ref": {}, "hyp": {}}
+    for n in range(600):
+        said = rng.choices(SAID.split(), k=rng.randint(1, 10))
+        heard = [w if rng.random() > 0.2 else rng.choice(SAID.split()) for w in said]
+        texts["ref"][f"s_{n}"] = " ".join(said)
+        texts["hyp"][f"s_{n}"] = " ".join(w for w in heard if rng.random() > 0.1)
+    glm = tmp_path / "my.glm"
+    glm.write_text(RULES)
+    for side, of_side in texts.items():
+        lines = "".join(f"{text} ({name})\n" for name, text in of_side.items())
+        (tmp_path / f"{side}.trn").write_text(lines)
+    paths = tmp_path / "ref.trn", [tmp_path / "hyp.trn"]
+    result = score_files(*paths, normaliser=of_rules(glm)).systems[0].score
+    ours = {u.id: u.score.words for u in result.utterances}
+    theirs = filtered_by_sclite(tmp_path)
+    assert ours.keys() == theirs.keys()
+    differ = [
+        name
+        for name, counts in ours.items()
+        if (counts.substitutions, counts.deletions, counts.insertions) != theirs[name]
+    ]
+    # Where alternatives of both sides meet among errors, sclite chooses both at once.
+    assert len(differ) <= 3
+
+
+def filtered_by_sclite(folder):
+    """Return (substitutions, deletions, insertions) by id after csrfilt."""
+    tools = str(Path(program("sclite")).parent)
+    environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
+    for side in ("ref", "hyp"):
+        with (folder / f"{side}.trn").open() as lines:
+            written = subprocess.run(
+                [program("csrfilt.sh"), "-i", "trn", "my.glm"],
+                stdin=lines,
+                capture_output=True,
+                text=True,
+                cwd=folder,
+                env=environment,
+                check=True,
+            ).stdout
+        (folder / f"{side}.filt").write_text(written)
+    files = ["-r", "ref.filt", "trn", "-h", "hyp.filt", "trn", "-i", "spu_id", "-D"]
+    command = [program("sclite"), *files, "-o", "pralign", "-f", "0"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    found, name = {}, ""
+    for line in (folder / "hyp.filt.pra").read_text().split("\n"):
+        if line.startswith("id: ("):
+            name = line[len("id: (") : -1]
+        elif line.startswith("Scores:"):
+            found[name] = tuple(map(int, line.split()[-3:]))
+    return found

@@ -18,6 +18,10 @@ sclite ignores case: the same to the counts). Rules after
 ``;; INPUT_DEPENDENT_APPLICATION = "REGEXP"`` are for references where the expression
 is found in "ref" or "stm", and for hypotheses where it is in "hyp" or "ctm".
 
+What a rule writes may have alternatives ``{a / b}`` and optional words ``(a)``: in
+references all of these are right, and hypotheses are taken in the wording that is
+nearest to the reference.
+
 Unlike rfilter1, which takes the first word of the file for its comment mark, comments
 always begin with ``;;``, and a rule in the first line counts. Not supported, and
 refused with the number of the line: formats other than NIST1, ``copy_no_hit = 'F'``,
@@ -33,7 +37,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from asr.errors import ScoreError
 from asr.scoring.transcripts import read_lines
@@ -41,9 +45,11 @@ from asr.scoring.transcripts import read_lines
 #: Which texts a rule is for.
 Side = Literal["ref", "hyp"]
 
+SIDES: tuple[Side, Side] = get_args(Side)
+
 _COMMENT = ";;"
 #: What an INPUT_DEPENDENT_APPLICATION may name the two sides by, as csrfilt -i and -t.
-_SIDES: dict[Side, tuple[str, ...]] = {"ref": ("ref", "stm"), "hyp": ("hyp", "ctm")}
+_NAMED: dict[Side, tuple[str, ...]] = {"ref": ("ref", "stm"), "hyp": ("hyp", "ctm")}
 _DEPENDENT = re.compile(r';;\s+INPUT_DEPENDENT_APPLICATION\s*=\s*"([^"]*)"')
 _SETTING = re.compile(r"""\*\s*(\w+)\s*[=:]?\s*(?:'([^']*)'|"([^"]*)")""")
 _TRUE = ("t", "true", "y", "yes")
@@ -61,7 +67,7 @@ class Rule:
     after: str
     left: str = ""
     right: str = ""
-    sides: tuple[Side, ...] = ("ref", "hyp")
+    sides: tuple[Side, ...] = SIDES
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,7 @@ def read_glm(path: Path) -> Rules:
     """
     rules: list[Rule] = []
     case_sensitive = True
-    sides: tuple[Side, ...] = ("ref", "hyp")
+    sides: tuple[Side, ...] = SIDES
     for number, line in enumerate(read_lines(path), start=1):
         where = f"{path}:{number}"
         if match := _DEPENDENT.match(line):
@@ -159,7 +165,7 @@ def _sides(expression: str, where: str) -> tuple[Side, ...]:
             f"{where}: {expression!r} is no regular expression: {error}"
         ) from None
     return tuple(
-        side for side, names in _SIDES.items() if any(map(pattern.search, names))
+        side for side, names in _NAMED.items() if any(map(pattern.search, names))
     )
 
 

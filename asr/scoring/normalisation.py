@@ -11,7 +11,7 @@ from typing import Literal
 from rapidfuzz.distance import Levenshtein
 
 from asr.config import TextConfig
-from asr.scoring.glm import read_glm
+from asr.scoring.glm import SIDES, read_glm
 from asr.scoring.tables import ranked
 from asr.scoring.transcripts import TimedWord
 from asr.text import normalise
@@ -41,7 +41,9 @@ class Normaliser:
         marked: Applied to REF instead where it has sclite's marks: alternatives
             ``{ a / b }`` and optional words ``(a)`` come through it.
         hypothesis: Applied to HYP.
-        writes_marks: Whether it may write such marks itself.
+        writes_marks: Whether it may write such marks into REF itself.
+        writes_hyp_marks: Whether it may write them into HYP, of which the best wording
+            has to be chosen.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Normaliser:
     marked: Form
     hypothesis: Form
     writes_marks: bool = False
+    writes_hyp_marks: bool = False
 
     def then(self, other: "Normaliser") -> "Normaliser":
         """Return this and then the other, as one."""
@@ -58,6 +61,7 @@ class Normaliser:
             lambda text: other.marked(self.marked(text)),
             lambda text: other.hypothesis(self.hypothesis(text)),
             self.writes_marks or other.writes_marks,
+            self.writes_hyp_marks or other.writes_hyp_marks,
         )
 
 
@@ -90,8 +94,9 @@ def of_rules(path: Path) -> Normaliser:
     """
     rules = read_glm(path)
     ref, hyp = rules.compiled("ref"), rules.compiled("hyp")
-    marks = any("{" in rule.after and "ref" in rule.sides for rule in rules.rules)
-    return Normaliser(path.name, ref, ref, hyp, marks)
+    marking = [rule.sides for rule in rules.rules if {*"{("} & {*rule.after}]
+    in_ref, in_hyp = (any(side in sides for sides in marking) for side in SIDES)
+    return Normaliser(path.name, ref, ref, hyp, in_ref, in_hyp)
 
 
 def word_changes(texts: Iterable[tuple[str, str]]) -> Counter[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Everything ``asr score`` does: read, normalise, score, compare, write."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from asr.scoring.normalisation import (
 )
 from asr.scoring.results import Scores, System
 from asr.scoring.transcripts import Transcript
+from asr.scoring.wordings import best_wording
 from asr.scoring.writers import write_ctm, write_pra, write_stm, write_trn
 
 
@@ -133,14 +134,28 @@ def _normalised(
 ) -> tuple[Inputs, Counter[tuple[str, str]]]:
     """Return the inputs as they are compared, and what that changed."""
     marked = inputs.marked
-    forms: tuple[Form, Form] = (str, str)
+    ref: Form = _unchanged
+    hyp: Form = _unchanged
     if normaliser is not None:
         ref = normaliser.marked if marked else normaliser.reference
-        forms, marked = (ref, normaliser.hypothesis), marked or normaliser.writes_marks
+        hyp, marked = normaliser.hypothesis, marked or normaliser.writes_marks
     changes: Counter[tuple[str, str]] = Counter()
-    references = _rewritten(inputs.references, forms[0], changes)
-    systems = tuple(_rewritten(side, forms[1], changes) for side in inputs.systems)
+    references = _rewritten(inputs.references, lambda _, text: ref(text), changes)
+
+    def heard(name: str, text: str) -> str:
+        """Return the form of a hypothesis, without the alternatives of rules."""
+        text = hyp(text)
+        several = normaliser is not None and normaliser.writes_hyp_marks
+        if several and {*"{("} & {*text} and name in references:
+            return best_wording(text, references[name].text, marked=marked)
+        return text
+
+    systems = tuple(_rewritten(side, heard, changes) for side in inputs.systems)
     return Inputs(references=references, systems=systems, marked=marked), changes
+
+
+def _unchanged(text: str) -> str:
+    return text
 
 
 def _score(
@@ -191,12 +206,14 @@ def _calibration(
 
 
 def _rewritten(
-    transcripts: dict[str, Transcript], form: Form, changes: Counter[tuple[str, str]]
+    transcripts: dict[str, Transcript],
+    form: Callable[[str, str], str],
+    changes: Counter[tuple[str, str]],
 ) -> dict[str, Transcript]:
-    """Return transcripts in a form, and add what it changed to the changes."""
+    """Return transcripts in the form of id and text; add to the changes what it did."""
     found = {}
     for name, entry in transcripts.items():
-        text = form(entry.text)
+        text = form(name, entry.text)
         found[name] = replace(
             entry,
             text=text,

@@ -1,0 +1,50 @@
+"""Hypotheses in which rules wrote alternatives: the wording that counts."""
+
+from collections.abc import Iterable, Iterator
+
+from asr.scoring.alignment import align_words
+from asr.scoring.references import NOTHING, Choice, Network, Word, parse_reference
+
+
+def best_wording(hypothesis: str, reference: str, *, marked: bool) -> str:
+    """Return the wording of a hypothesis ``{ a / b } (c)`` that is nearest to REF.
+
+    Optional words that REF does not have are left out of it: they are no error. Where
+    REF has alternatives too, both are chosen in turns. sclite finds the best two at
+    once, which is the same unless alternatives of both meet among errors.
+
+    Args:
+        hypothesis: What was heard, with alternatives.
+        reference: What was said.
+        marked: Whether the reference has alternatives too.
+
+    Raises:
+        ScoreError: If alternatives are never closed.
+
+    >>> best_wording("(uh) {he is / he has} gone", "he has gone", marked=False)
+    'he has gone'
+    """
+    said = _first_wording(reference) if marked else reference
+    heard = _nearest(hypothesis, said)
+    return _nearest(hypothesis, _nearest(reference, heard)) if marked else heard
+
+
+def _nearest(text: str, other: str) -> str:
+    """Return the wording of a text that is nearest to another text."""
+    pairs = align_words(text, other, marked=True)
+    return " ".join(word for word, beside in pairs if word is not None and beside != "")
+
+
+def _first_wording(text: str) -> str:
+    parsed = parse_reference(text)
+    if not isinstance(parsed, Network):
+        return " ".join(parsed)
+    return " ".join(word for word in _firsts(parsed.slots) if word != NOTHING)
+
+
+def _firsts(slots: Iterable[Word | Choice]) -> Iterator[str]:
+    for slot in slots:
+        if isinstance(slot, Word):
+            yield slot.text
+        else:
+            yield from _firsts(slot.wordings[0])
