@@ -18,7 +18,7 @@ from asr.scoring.report import (
     remarks,
     worst_of_all,
 )
-from asr.scoring.stage import score_files
+from asr.scoring.stage import score_files, write_folder
 from asr.scoring.transcripts import Transcript
 from tests.sclite import program
 
@@ -94,6 +94,50 @@ def test_report_of_what_was_normalised(tmp_path, files):
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("今日は晴れ", True), ("สวัสดี", True), ("abc 今", False), ("안녕 하세요", False)],
+)
+def test_a_note_on_languages_without_spaces(files, text, said):
+    notes = remarks(files({"1": text}, {"1": text}))
+    assert any("--unit char" in note for note in notes) == said
+    assert remarks(files({"1": text}, {"1": text}, unit="character")) == []
+
+
+HOSTILE = {
+    "markup": '<script>alert(1)</script> & "x" {a',
+    "hebrew": "שלום עולם\u202e טוב",
+    "combining": "e\u0301te\u0301 नमस्ते",
+    "emoji": "👩‍👩‍👧 ok 🏳️‍🌈",
+    "escape": "\x1b[31m red \x07",
+    "separators": "a\u2028b\x85c",
+    "long": " ".join(f"w{n}" for n in range(20_000)),
+}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "trn"])
+def test_hostile_texts_break_neither_numbers_nor_files(tmp_path, kind):
+    texts = {k: v for k, v in HOSTILE.items() if kind == "jsonl" or "{" not in v}
+    ref, hyp = tmp_path / f"ref.{kind}", tmp_path / f"hyp.{kind}"
+    for path, end in ((ref, ""), (hyp, " x")):
+        lines = [
+            json.dumps({"id": name, "text": text + end})
+            if kind == "jsonl"
+            else f"{text}{end} ({name})"
+            for name, text in texts.items()
+        ]
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    scores = score_files(ref, [hyp])
+    words = scores.systems[0].score.total.words
+    assert words.hits == sum(len(text.split()) for text in texts.values())
+    assert (words.insertions, words.errors) == (len(texts), len(texts))
+    write_folder(tmp_path / "out", scores)
+    again = score_files(tmp_path / "out" / "ref.trn", [tmp_path / "out" / "hyp.trn"])
+    assert again.systems[0].score.total == scores.systems[0].score.total
+    shown = overview(scores) + frequent_errors(scores, 9) + worst_of_all(scores, 9)
+    assert not set(shown) & {"\x1b", "\x07", "\u202e"}
+
+
 def test_one_system_is_shown_without_its_name(files):
     scores = files({"1": "a b"}, {"1": "a c"})
     assert overview(scores).startswith("%WER 50.00")
@@ -163,6 +207,12 @@ def test_labels_by_field_band_and_further_key():
         "no utterance of REF has the key 'sex'; it has: speaker, channel, duration, "
         "age, accent"
     )
+
+
+def test_labels_are_in_the_order_of_the_numbers_in_them():
+    speakers = ["s10", "s9", "bob", "s9b", "2", "s"]
+    found = dict(entry(name, speaker=name) for name in speakers)
+    assert [*labels_of(found, "speaker")] == ["2", "bob", "s", "s9", "s9b", "s10"]
 
 
 def test_labels_of_nothing():

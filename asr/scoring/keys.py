@@ -10,7 +10,7 @@ from asr.scoring.transcripts import Transcript
 
 #: Fields that are keys; ``duration`` goes by bands.
 _FIELDS = ("speaker", "channel", "recording")
-_NUMBER = re.compile(r"\d+(\.\d+)?")
+_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)")
 #: What utterances are grouped under that do not have the key.
 NONE = "(none)"
 
@@ -18,7 +18,7 @@ NONE = "(none)"
 def labels_of(references: Mapping[str, Transcript], key: str) -> dict[str, str | None]:
     """Return id -> group, the groups in order, for ``group_scores``.
 
-    Numbers come in their order, before names, and utterances without the key last.
+    Numbers come in their order, in names too, and utterances without the key last.
 
     Args:
         references: The utterances.
@@ -39,9 +39,15 @@ def labels_of(references: Mapping[str, Transcript], key: str) -> dict[str, str |
     return {name: NONE if label is None else label for name, label in found.items()}
 
 
-def _order(label: str | None) -> tuple[bool, float, str]:
-    number = _NUMBER.match(label or "")
-    return label is None, float(number[0]) if number else float("inf"), label or ""
+def _order(label: str | None) -> tuple[bool, list[tuple[float, str]]]:
+    """Return what puts s9 before s10, and None last."""
+    parts = _NUMBER.split(label or "")
+    # What the expression's group caught stands at every second place.
+    return label is None, [
+        (float(part), "") if n % 2 else (float("inf"), part)
+        for n, part in enumerate(parts)
+        if part
+    ]
 
 
 def _value(entry: Transcript, key: str) -> str | None:

@@ -1,5 +1,6 @@
 """Scores as lines and tables for people."""
 
+import re
 from collections.abc import Mapping
 
 from asr.errors import some
@@ -14,6 +15,11 @@ from asr.scoring.tables import ranked, table
 
 #: What the rate of a unit is called.
 _RATES: dict[Unit, str] = {"word": "WER", "character": "CER"}
+#: Thai, Lao, Burmese and Khmer letters, kana and Chinese characters.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+    "\U00020000-\U0003ffff]"
+)
 
 
 def summary(result: CorpusScore) -> str:
@@ -136,6 +142,10 @@ def remarks(scores: Scores) -> list[str]:
     found = []
     if scores.normaliser is not None:
         found.append(describe_changes(scores.normaliser, scores.changes))
+    if scores.systems[0].score.unit == "word" and _unspaced(scores):
+        found.append(
+            "REF is written without spaces between words; --unit char counts characters"
+        )
     for system in scores.systems:
         name = f"{system.name}: " if len(scores.systems) > 1 else ""
         found += [f"{name}{note}" for note in notes(system.score)]
@@ -160,6 +170,12 @@ def worst_of_all(
             shown = f"{system.name}\n{shown}"
         blocks.append(shown)
     return "\n\n".join(filter(None, blocks))
+
+
+def _unspaced(scores: Scores) -> bool:
+    """Return whether most letters of REF are of scripts without spaces."""
+    text = "".join(entry.text for entry in scores.references.values())
+    return 2 * len(_UNSPACED.findall(text)) > len(text)
 
 
 def _systems_table(scores: Scores) -> str:
