@@ -24,7 +24,7 @@ def score(
     hyp: Annotated[
         list[Path],
         typer.Argument(
-            metavar="HYP...",
+            metavar="HYP",
             help="What was heard, a file for each system: as REF, or ctm.",
         ),
     ],
@@ -90,11 +90,13 @@ def score(
 ) -> None:
     """Print word, character and utterance error rates of HYP against REF.
 
-    Utterances are matched by id and compared as written, unless --model, --normalise or
-    --glm is given.
+    Utterances are matched by id, texts compared as they are written unless --model,
+    --normalise or --glm says otherwise; of several systems it is said which differ.
     """
     from asr.scoring import document, report, stage
 
+    if by_line and kind is not None:
+        raise typer.BadParameter("--by-line and --kind contradict; give one of them")
     scores = stage.score_files(
         ref,
         hyp,

@@ -155,6 +155,7 @@ def test_by_line(tmp_path):
     with pytest.raises(ManifestError, match="--by-line"):
         run(ref, hyp)
     assert "%WER 33.33 [ 1 / 3" in run(ref, hyp, "--by-line").stdout
+    assert run(ref, hyp, "--by-line", "--kind", "trn").exit_code == 2
 
 
 def test_a_kind_that_nothing_tells(tmp_path):
@@ -240,6 +241,26 @@ def test_rates_by_speaker_and_by_any_key(tmp_path):
     assert groups["speaker"]["bob"]["words"]["errors"] == 2
     with pytest.raises(ScoreError, match="no utterance of REF has the key 'sex'"):
         run(ref, hyp, "--by", "sex")
+
+
+def test_errors_by_how_often_words_were_seen(ref, tmp_path):
+    train = write(tmp_path / "train.jsonl", {"9": "a b c d"})
+    hyp = write(tmp_path / "hyp.jsonl", {"1": "a b c", "2": "d x"})
+    shown = run(ref, hyp, "--train", train).stdout
+    rows = [line.split() for line in shown.split("\n")]
+    assert ["never", "1", "1", "100.00"] in rows
+    assert ["1", "to", "9", "times", "4", "4", "0.00"] in rows
+    assert "Out of vocabulary: 20.00% [ 1 / 5 ]" in shown
+    assert "Substituted: e -> x (1)" in shown
+    assert "Out of vocabulary" not in run(ref, hyp).stdout
+
+
+def test_what_tells_systems_apart_is_said(tmp_path):
+    texts = {str(n): "a b c" for n in range(30)}
+    bad = {name: "a" if int(name) % 3 else "x b c" for name in texts}
+    ref, good = write(tmp_path / "ref.jsonl", texts), write(tmp_path / "a.jsonl", texts)
+    shown = run(ref, good, write(tmp_path / "b.jsonl", bad), "--worst", 0).stdout
+    assert "a is better than b by 55.56 points of WER, more than noise" in shown
 
 
 def test_colours_are_for_terminals_alone(ref, tmp_path, monkeypatch):

@@ -80,7 +80,7 @@ def notes(result: CorpusScore) -> list[str]:
     if result.form_differs:
         found.append(
             "REF and HYP differ in case or punctuation; --model MODEL scores both in "
-            "the model's normalised form"
+            "the model's normalised form, --normalise basic without either"
         )
     return found
 
