@@ -171,7 +171,11 @@ def test_a_name_for_each_system(tmp_path):
         (tmp_path / folder).mkdir()
         paths.append(rows(tmp_path / folder / "hyp.jsonl", {"1": "a"}))
     scores = score_files(ref, paths)
-    assert [system.name for system in scores.systems] == ["big-hyp", "small-hyp"]
+    assert [system.name for system in scores.systems] == ["big", "small"]
+    paths.append(rows(tmp_path / "big" / "other.jsonl", {"1": "a"}))
+    scores = score_files(ref, paths)
+    names = [system.name for system in scores.systems]
+    assert names == ["big-hyp", "small-hyp", "big-other"]
 
 
 # What utterances are grouped by

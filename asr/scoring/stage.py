@@ -77,7 +77,7 @@ def score_files(
     texts, changes = _normalised(inputs, normaliser)
     systems = []
     for name, path, heard in zip(
-        ids_from_paths(hypotheses), hypotheses, texts.systems, strict=True
+        _names(hypotheses), hypotheses, texts.systems, strict=True
     ):
         try:
             result = _score(texts, heard, normaliser, missing, unit)
@@ -156,6 +156,13 @@ def _write_texts(folder: Path, stem: str, transcripts: Sequence[Transcript]) -> 
     write_trn(folder / f"{stem}.trn", transcripts)
     if any(entry.words for entry in transcripts):
         write_ctm(folder / f"{stem}.ctm", transcripts)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Return what tells files apart: a and b for exp/a/hyp.jsonl, exp/b/hyp.jsonl."""
+    if len(paths) > 1 and len({path.name for path in paths}) == 1:
+        return ids_from_paths([path.absolute().parent for path in paths])
+    return ids_from_paths(paths)
 
 
 def _normalised(
