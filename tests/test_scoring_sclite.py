@@ -8,6 +8,7 @@ import pytest
 from asr import scoring
 from asr.scoring import recurrence
 from asr.scoring.alignment import align_words
+from asr.scoring.machine import compiled
 from tests.sclite import literal_steps, read_steps, run_sclite
 
 CORPORA = Path(__file__).parents[2] / "shared" / "corpora"
@@ -72,10 +73,10 @@ def check(folder, refs, hyps):
         assert ours[speaker] == counts_of("".join(steps))
 
 
-def step_letters(ref, hyp):
+def step_letters(ref, hyp, unit="word"):
     return "".join(
         "I" if a is None else "D" if b is None else "C" if a == b else "S"
-        for a, b in align_words(ref, hyp)
+        for a, b in align_words(ref, hyp, unit)
     )
 
 
@@ -120,15 +121,33 @@ def test_corpora_are_aligned_as_sclite_does(tmp_path, corpus, rate):
     check(tmp_path, refs, hyps)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_tables_in_pieces_give_the_alignment_of_the_whole(monkeypatch, compiled):
+def test_characters_are_aligned_as_sclite_does(tmp_path):
+    rng = random.Random(4)
+    refs, hyps = {}, {}
+    for number in range(300):
+        for side in (refs, hyps):
+            words = ("".join(rng.choices("東京大阪あé", k=3)) for _ in range(6))
+            side[f"s-{number}"] = " ".join(list(words)[: rng.randrange(7)])
+    sgml = run_sclite(tmp_path, refs, hyps, options=("-s", "-c", "-e", "utf-8"))
+    for name, steps in read_steps(sgml).items():
+        assert step_letters(refs[name], hyps[name], "character") == steps
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_tables_in_pieces_give_the_alignment_of_the_whole(monkeypatch, fast):
     # As with texts so long that only a part of the table's steps fits into memory.
     rng = random.Random(1)
     monkeypatch.setattr(recurrence, "_BLOCK_CELLS", 50)
     for _ in range(200):
         ref, hyp = (rng.choices(range(3), k=rng.randrange(40)) for _ in range(2))
-        steps = recurrence.align(recurrence.band(ref, hyp), compiled=compiled)
+        steps = recurrence.align(recurrence.band(ref, hyp), fast=fast)
         assert "".join("CSDI"[step] for step in steps) == literal_steps(ref, hyp)
+
+
+def test_machine_code_is_made_where_none_can_be_kept(monkeypatch):
+    # numba raises where it may write neither beside the code nor in a cache folder.
+    monkeypatch.setattr("numba.core.caching.CacheImpl._locator_classes", [])
+    assert compiled(lambda a, b: a + b)(2, 3) == 5
 
 
 def test_counts_are_certain_only_where_sclite_has_them():

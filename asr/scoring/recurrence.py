@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import LCSseq, Levenshtein
 
+from asr.scoring.machine import compiled
+
 #: What an alignment's steps are: a byte each, in the order of the texts.
 CORRECT, SUBSTITUTED, DELETED, INSERTED = range(4)
 
@@ -121,20 +123,20 @@ class Aligner:
     def align(self, band: Band) -> bytes:
         """Return sclite's alignment: CORRECT, SUBSTITUTED, DELETED, INSERTED bytes."""
         self._cells += band.cells
-        return align(band, compiled=self._cells > _COMPILED_CELLS)
+        return align(band, fast=self._cells > _COMPILED_CELLS)
 
 
-def align(band: Band, *, compiled: bool = False) -> bytes:
+def align(band: Band, *, fast: bool = False) -> bytes:
     """Return sclite's alignment of two texts.
 
     Args:
         band: The texts.
-        compiled: Whether numba does it.
+        fast: Whether machine code does it.
 
     Returns:
         One byte a step: CORRECT, SUBSTITUTED, DELETED or INSERTED.
     """
-    fill, trace = _kernels() if compiled else (_fill, _trace)
+    fill, trace = _kernels() if fast else (_fill, _trace)
     low, width = band.low, band.width
     last = len(band.ref) + len(band.hyp)
     rows = max(1, min(last, _BLOCK_CELLS // width))
@@ -144,7 +146,7 @@ def align(band: Band, *, compiled: bool = False) -> bytes:
     found = bytearray(last)
     bytes_ = [bytearray(rows * width), found]
     views: list[Any]
-    if compiled:
+    if fast:
         views = [np.frombuffer(buffer, dtype=np.int32) for buffer in buffers]
         views += [np.frombuffer(buffer, dtype=np.uint8) for buffer in bytes_]
     else:
@@ -259,7 +261,5 @@ def _trace(
 
 @cache
 def _kernels() -> tuple[Any, Any]:
-    """Return ``_fill`` and ``_trace`` as machine code, which is kept on disk."""
-    import numba
-
-    return numba.njit(cache=True)(_fill), numba.njit(cache=True)(_trace)
+    """Return ``_fill`` and ``_trace`` as machine code."""
+    return compiled(_fill), compiled(_trace)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from asr.errors import ScoreError
+from asr.scoring.machine import compiled
 
 #: The word of a reference that stands for none; sclite gives it a small cost.
 NOTHING = "@"
@@ -267,10 +268,8 @@ def _trace(
 
 @cache
 def _kernel() -> Any:
-    """Return ``_fill`` as machine code, which is kept on disk."""
-    import numba
-
-    return numba.njit(cache=True)(_fill)
+    """Return ``_fill`` as machine code."""
+    return compiled(_fill)
 
 
 def _slots(text: str) -> list[Word | Choice]:
