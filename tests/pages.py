@@ -89,7 +89,8 @@ def assert_safe(page):
         *("header", "section", "h1", "h2", "h3", "p", "dl", "div", "dt", "dd", "span"),
         *("table", "thead", "tbody", "tr", "th", "td", "a", "bdi", "b", "code", "br"),
         *("em", "strong", "figure", "svg", "text", "tspan", "rect", "line", "ul", "li"),
-        *("details", "summary", "img", "audio", "label", "input"),
+        *("details", "summary", "img", "audio", "label", "input", "select", "option"),
+        *("button", "ol", "i", "circle", "polyline", "figcaption"),
     }
     assert {tag for tag, _ in page.elements} <= known
     for tag, attributes in page.elements:
