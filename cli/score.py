@@ -85,7 +85,9 @@ def score(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for score.json, trn, ctm and alignments (pra)."),
+        typer.Option(
+            help="Folder for report.html, score.json, trn, ctm and alignments (pra)."
+        ),
     ] = None,
 ) -> None:
     """Print word, character and utterance error rates of HYP against REF.

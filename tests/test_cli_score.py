@@ -191,6 +191,7 @@ def test_a_folder_with_everything_that_was_compared(tmp_path):
         "Speaker sentences   1:  s2   #utts: 1\nid: (f_A_s2_1_2)\n" in files["hyp.pra"]
     )
     assert json.loads(files["score.json"])["systems"][0]["name"] == "h"
+    assert "WER 66.67" in files["report.html"]
 
 
 def test_several_systems_beside_one_another(ref, tmp_path):

@@ -27,6 +27,7 @@ from asr.scoring.normalisation import (
     rewritten_words,
     word_changes,
 )
+from asr.scoring.page import write_page
 from asr.scoring.references import NOTHING
 from asr.scoring.results import Scores, System
 from asr.scoring.transcripts import Transcript
@@ -110,16 +111,18 @@ def score_files(
 def write_folder(folder: Path, scores: Scores) -> None:
     """Write the scores, and texts and alignments as they were compared.
 
-    ``score.json``, ``ref.trn``, and for each system ``hyp.trn`` and ``hyp.pra`` (with
-    the system's name where there are several); segments (``ref.stm``) and timed words
-    (``ref.ctm``, ``hyp.ctm``) where the inputs have them. Braces and ``@`` in texts
-    that have no alternatives are written in their full width there, as ``｛｝＠``:
-    sclite takes the others for marks, and has no way to say that they are none.
+    ``score.json``, ``report.html``, ``ref.trn``, and for each system ``hyp.trn`` and
+    ``hyp.pra`` (with the system's name where there are several); segments (``ref.stm``)
+    and timed words (``ref.ctm``, ``hyp.ctm``) where the inputs have them. Braces and
+    ``@`` in texts that have no alternatives are written in their full width there, as
+    ``｛｝＠``: sclite takes the others for marks, and has no way to say that they are
+    none.
 
     Raises:
         FileError: If a file cannot be written.
     """
     write_report(folder / "score.json", scores)
+    write_page(folder / "report.html", scores)
     marked = scores.systems[0].score.marked
     references = _as_marked(scores.references.values(), marked=marked)
     _write_texts(folder, "ref", references)
