@@ -1,5 +1,9 @@
 """Any recording that soundfile reads, as mono float32 samples at one rate."""
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +24,11 @@ AUDIO_SUFFIXES = frozenset(
 
 #: Seconds. A header written before its recording was finished claims years.
 LONGEST = 1e7
+
+_lock = threading.Lock()
+#: How many want quiet now, and where standard error was led before.
+_quiet = 0
+_stderr: int | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,33 @@ def read_audio(
     if not len(samples):
         raise AudioError(f"{path}: holds no samples")
     return samples
+
+
+@contextmanager
+def quiet_decoder() -> Iterator[None]:
+    """Keep libmpg123's notes about damaged MP3s off standard error while this lasts.
+
+    It writes to the process's file descriptor, past Python; so does this, for all
+    threads. Where standard error is closed there is nothing to keep quiet.
+    """
+    global _quiet, _stderr
+    with _lock:
+        _quiet += 1
+        if _quiet == 1:
+            with suppress(OSError):
+                _stderr = os.dup(2)
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, 2)
+                os.close(nowhere)
+    try:
+        yield
+    finally:
+        with _lock:
+            _quiet -= 1
+            if not _quiet and _stderr is not None:
+                os.dup2(_stderr, 2)
+                os.close(_stderr)
+                _stderr = None
 
 
 def resample(samples: Samples, source: float, target: float) -> Samples:

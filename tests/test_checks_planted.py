@@ -897,20 +897,9 @@ def test_the_table_is_large_enough():
 
 
 #: What the code does not do yet, and what it does instead.
-MISSED = {
-    "less-10.mp3": "a last frame that is not whole passes where the header counts them",
-    "cut-after-tag.flac": "a FLAC behind an ID3 tag is looked at by the decoder alone",
-}
 
 
-def cases():
-    for entry in DEFECTS:
-        missed = MISSED.get(entry.name)
-        marks = [pytest.mark.xfail(strict=True, reason=missed)] if missed else []
-        yield pytest.param(entry, id=entry.name, marks=marks)
-
-
-@pytest.mark.parametrize("entry", list(cases()))
+@pytest.mark.parametrize("entry", DEFECTS, ids=lambda entry: entry.name)
 def test_each_is_found(entry, findings):
     names = {entry.name, f"{entry.name}-2"}
     assert found_of(findings, names) == entry.expected()
@@ -962,9 +951,6 @@ def test_what_is_fixed_has_no_errors_left_and_nothing_left_to_mend(checked):
     assert clean <= kept
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a share of 0.001 capitals parts lower case from mixed"
-)
 def test_an_abbreviation_in_training_is_no_case_of_its_own(item, subject):
     items = [item(f"u{n}", text="a few words") for n in range(200)]
     items += [item("it", text="NASA"), item("he", text="the BBC")]

@@ -7,12 +7,31 @@ from asr.checks.facts import FileProblem
 CASES = {
     "speech": ("silence", {"speech": -15.0}, None),
     "digital": ("silence", {"speech": -200.0}, ("signal-silent", "digital silence")),
-    "muted": ("silence", {"speech": -65.1}, ("signal-silent", "loudest part -65 dBFS")),
+    "muted": (
+        "silence",
+        {"speech": -65.1, "noise": -66.0},
+        ("signal-silent", "loudest part -65 dBFS"),
+    ),
     "far": ("silence", {"speech": -64.9}, ("signal-quiet", "loudest part -65 dBFS")),
     "whisper": (
         "silence",
         {"speech": -45.1},
         ("signal-quiet", "loudest part -45 dBFS"),
+    ),
+    "hiss": (
+        "silence",
+        {"speech": -70.0, "noise": -79.9},
+        ("signal-silent", "loudest part -70 dBFS"),
+    ),
+    "faint speech": (
+        "silence",
+        {"speech": -70.0, "noise": -80.1},
+        ("signal-quiet", "loudest part -70 dBFS"),
+    ),
+    "too faint": (
+        "silence",
+        {"speech": -78.1, "noise": -101.0},
+        ("signal-silent", "loudest part -78 dBFS"),
     ),
     "soft": ("silence", {"speech": -44.9}, None),
     "nan and silent": ("silence", {"speech": -200.0, "nonfinite": 1}, None),

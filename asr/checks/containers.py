@@ -10,7 +10,7 @@ from asr.checks.facts import FileProblem
 from asr.checks.flac import flac, flac_cut
 from asr.checks.mp3 import mp3
 from asr.checks.ogg import ogg
-from asr.checks.reading import read_at
+from asr.checks.reading import read_at, skip_id3
 
 Parser = Callable[[BinaryIO, int], list[FileProblem]]
 
@@ -69,7 +69,8 @@ def examine(path: Path) -> Container:
     """
     with path.open("rb") as file:
         size = file.seek(0, 2)
-        head = read_at(file, 0, 64)
+        # Some programs put a tag of MP3's before a FLAC file.
+        head = read_at(file, skip_id3(file), 64)
         for magic, name, parser in _PARSERS:
             if head.startswith(magic):
                 return Container(name, tuple(parser(file, size)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from asr.checks.facts import FileProblem
-from asr.checks.reading import fewer, no_audio, read_at, unsaid, wrong
+from asr.checks.reading import fewer, no_audio, read_at, skip_id3, unsaid, wrong
 
 #: Bytes from the end in which the last frame begins; one may have 2 MB.
 _LAST_FRAME = 1 << 21
@@ -68,7 +68,7 @@ def flac_cut(file: BinaryIO, size: int) -> FileProblem | None:
 
 def flac_header(file: BinaryIO) -> FlacHeader | None:
     """Return a FLAC file's header; None if the file ends within it."""
-    position = 4
+    position = skip_id3(file) + 4
     info = b""
     for _ in range(1000):
         head = read_at(file, position, 4)

@@ -115,7 +115,7 @@ class Meter:
         # In 64 bits no square overflows and no sum of many samples loses the small.
         with np.errstate(invalid="ignore"):  # a NaN that signals, out of a float file
             samples = block.astype(np.float64)
-        sums = samples.sum(axis=0)  # (N, C) -> (C,)
+            sums = samples.sum(axis=0)  # (N, C) -> (C,)
         if not np.isfinite(sums).all():
             finite = np.isfinite(samples)
             self._nonfinite += samples.size - int(finite.sum())

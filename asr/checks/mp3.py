@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from asr.checks.facts import FileProblem
-from asr.checks.reading import damaged, fewer, no_end, read_at
+from asr.checks.reading import damaged, fewer, no_end, read_at, skip_id3
 
 #: kbit/s by MPEG 1 or 2, layer 1 to 3 and the header's index; 0 is not given.
 _BITRATES = {
@@ -48,7 +48,7 @@ def mp3(file: BinaryIO, size: int) -> list[FileProblem] | None:
     Source:
         ISO/IEC 11172-3 and 13818-3; the Xing, Info and VBRI headers are by custom.
     """
-    position = _skip_id3(file)
+    position = skip_id3(file)
     first, frame = _first_frame(file, position, size)
     if frame is None:
         return None
@@ -60,9 +60,9 @@ def mp3(file: BinaryIO, size: int) -> list[FileProblem] | None:
         return [problem]
     seconds = frame.samples / frame.rate
     # The header's own frame holds no audio; some encoders count it, others do not.
-    if promised is not None and count - 1 < promised - 1:
+    if promised is not None and (rest or count - 1 < promised - 1):
         return [fewer(promised * seconds, max(0, count - 1) * seconds)]
-    if promised is None and rest:
+    if rest:
         return [no_end(count * seconds)]
     return []
 
@@ -125,18 +125,6 @@ def _promised(data: bytes, frame: Frame) -> int | None:
         count = struct.unpack_from(">I", data, 50)[0]
         return int(count)
     return None
-
-
-def _skip_id3(file: BinaryIO) -> int:
-    """Return where the audio begins after ID3v2 tags, whose sizes have 7-bit bytes."""
-    position = 0
-    for _ in range(10):
-        head = read_at(file, position, 10)
-        if head[:3] != b"ID3" or len(head) < 10:
-            break
-        a, b, c, d = (byte & 0x7F for byte in head[6:])
-        position += 10 + (a << 21 | b << 14 | c << 7 | d) + 10 * (head[5] >> 4 & 1)
-    return position
 
 
 def _first_frame(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.checks.findings import Finding, Item, Subject
-from asr.checks.signals import SILENT
+from asr.checks.signals import is_silent
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def same_audio(subject: Subject) -> Iterator[Finding]:
     """Yield utterances with the samples of another: with its text, or another's."""
     groups: dict[str, list[Item]] = {}
     for item in subject.items:
-        if item.signal is not None and item.signal.speech >= SILENT:
+        if item.signal is not None and not is_silent(item.signal):
             groups.setdefault(item.signal.digest, []).append(item)
     for alike in groups.values():
         # One without a text contradicts nobody; that it has none is said elsewhere.

@@ -43,6 +43,18 @@ def find(file: BinaryIO, mark: bytes, position: int, size: int) -> int:
     return size
 
 
+def skip_id3(file: BinaryIO) -> int:
+    """Return where the audio begins after ID3v2 tags, whose sizes have 7-bit bytes."""
+    position = 0
+    for _ in range(10):
+        head = read_at(file, position, 10)
+        if head[:3] != b"ID3" or len(head) < 10:
+            break
+        a, b, c, d = (byte & 0x7F for byte in head[6:])
+        position += 10 + (a << 21 | b << 14 | c << 7 | d) + 10 * (head[5] >> 4 & 1)
+    return position
+
+
 def fewer(promised: float, held: float) -> FileProblem:
     """Return the problem of a header that promises more seconds than are there."""
     absurd = promised > _HOURS and held < promised / 100

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from asr.audio import quiet_decoder
 from asr.checks.containers import Container, examine, explain
 from asr.checks.facts import (
     TOLERANCE,
@@ -88,7 +89,10 @@ def scan_file(
     except OSError as error:
         message = error.strerror or str(error)
         return _unusable(recording, "file-unreadable", message)
-    return _open(recording, container, stretches, decode)
+    if container.format != "MP3":
+        return _open(recording, container, stretches, decode)
+    with quiet_decoder():
+        return _open(recording, container, stretches, decode)
 
 
 def find_signal(

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from asr.checks.facts import Signal
 from asr.checks.findings import Finding, Item, Subject
 
-#: dBFS. The loudest 25 ms of speech at arm's length lie above -30; a muted input's
-#: noise lies below the first, a far microphone's whisper between the two.
-SILENT, QUIET = -65.0, -45.0
+#: dBFS. The loudest 25 ms of speech at arm's length lie above -30; below the last, what
+#: 16 bits leave of it can hardly be heard; below the middle one it must stand out of
+#: the noise, by so many dB, to be more than a muted input's hiss.
+QUIET, SILENT, INAUDIBLE = -45.0, -65.0, -78.0
+CONTRAST = 10.0
 #: Share of samples in flat tops, and how many: one flat top is no clipping, as coarse
 #: samples (8 bits) have some by chance.
 CLIPPED, CLIPPED_SAMPLES = 0.001, 12
@@ -26,13 +28,20 @@ def silence(subject: Subject) -> Iterator[Finding]:
         if item.signal is None or item.signal.nonfinite:
             continue
         level = item.signal.speech
-        if level < SILENT:
+        if is_silent(item.signal):
             loudest = f"loudest part {level:.0f} dBFS"
             message = loudest if level > -199 else "digital silence"
             yield item.finding("signal-silent", message, value=level)
         elif level < QUIET:
             message = f"loudest part {level:.0f} dBFS"
             yield item.finding("signal-quiet", message, value=level)
+
+
+def is_silent(signal: Signal) -> bool:
+    """Return whether there is nothing to be heard in a recording."""
+    if signal.speech < SILENT:
+        return signal.speech < INAUDIBLE or signal.speech - signal.noise < CONTRAST
+    return False
 
 
 def not_finite(subject: Subject) -> Iterator[Finding]:
@@ -103,7 +112,7 @@ def narrow_band(subject: Subject) -> Iterator[Finding]:
 
 def _audible(subject: Subject) -> Iterator[tuple[Item, Signal]]:
     for item in subject.items:
-        if item.signal is not None and item.signal.speech >= SILENT:
+        if item.signal is not None and not is_silent(item.signal):
             yield item, item.signal
 
 

@@ -41,7 +41,7 @@ _MANY = 150
 #: Letters that have a case, from which on a split's use of it can be told.
 _ENOUGH_LETTERS = 100
 #: Shares of capitals above which a split is upper case, below which it is lower case.
-_UPPER, _LOWER = 0.9, 0.001
+_UPPER, _LOWER = 0.9, 0.01
 
 
 def missing(subject: Subject) -> Iterator[Finding]:

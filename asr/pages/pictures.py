@@ -12,7 +12,7 @@ import soundfile
 import soxr
 from PIL import Image
 
-from asr.audio import Samples
+from asr.audio import Samples, quiet_decoder
 
 #: Seconds of an excerpt, at most, where nothing else is asked for.
 LONGEST = 4.0
@@ -90,7 +90,8 @@ def excerpt(
         # Not a pipe or a device, which may never end.
         if not path.is_file():
             return None
-        samples, rate = _decode(path, offset, seconds)
+        with quiet_decoder():
+            samples, rate = _decode(path, offset, seconds)
         if not len(samples):
             return None
         return Excerpt(
