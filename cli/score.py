@@ -92,8 +92,8 @@ def score(
 ) -> None:
     """Print word, character and utterance error rates of HYP against REF.
 
-    Utterances are matched by id, texts compared as they are written unless --model,
-    --normalise or --glm says otherwise; of several systems it is said which differ.
+    Utterances are matched by id and compared as written, unless --model,
+    --normalise or --glm is given. Two systems or more are compared.
     """
     from asr.scoring import document, report, stage
 

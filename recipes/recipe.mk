@@ -28,7 +28,7 @@ EXPERIMENTS := $(basename $(wildcard *.toml))
 
 $(EXPERIMENTS): %: $(EXP)/%/$(EVAL).wer
 	@echo; echo "$(notdir $(CURDIR)), $@.toml, $(EVAL) set"; sed '/^$$/,$$d' $<
-	@echo "aligned errors: $(notdir $(CURDIR))/$<"
+	@echo "aligned errors: $(notdir $(CURDIR))/$<, and a page: $(notdir $(CURDIR))/$(EXP)/$*/score/report.html"
 
 # Changes when corpus or options do, so that prep is done again; without a CORPUS given,
 # what was prepared stays.
@@ -51,7 +51,8 @@ $(EXPERIMENTS:%=$(EXP)/%/$(EVAL).hyp.jsonl): $(EXP)/%/$(EVAL).hyp.jsonl: $(EXP)/
 	$(ASR) transcribe $(DATA)/$(EVAL).jsonl --model $< --format jsonl --output $@
 
 $(EXPERIMENTS:%=$(EXP)/%/$(EVAL).wer): $(EXP)/%/$(EVAL).wer: $(EXP)/%/$(EVAL).hyp.jsonl
-	$(ASR) score $(DATA)/$(EVAL).jsonl $< --model $(EXP)/$*/model.safetensors > $@.part
+	$(ASR) score $(DATA)/$(EVAL).jsonl $< --model $(EXP)/$*/model.safetensors \
+		--out $(EXP)/$*/score > $@.part
 	@mv $@.part $@
 
 clean:
