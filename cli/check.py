@@ -87,10 +87,10 @@ def check(
     checked = check(manifests, options, progress=bar("Reading recordings"))
     print_findings(checked.examination, checked.folder / PAGE)
     if checked.fixed is not None:
-        kept, excluded = len(checked.fixed.kept), len(checked.fixed.excluded)
+        fixed = checked.fixed
         typer.echo(
-            f"{fix}: {kept} kept, {checked.fixed.mended} of them mended, "
-            f"{excluded} left out"
+            f"{fix}: {len(fixed.kept)} kept, {fixed.mended} of them mended, "
+            f"{len(fixed.excluded) + len(fixed.unread)} left out"
         )
     if checked.examination.count("error"):
         raise typer.Exit(1)

@@ -460,7 +460,7 @@ def _(it, suffix):
         "starts-at-the-end": lambda seconds: (seconds, seconds),
         "starts-later": lambda seconds: (seconds + 30, seconds),
         "starts-later-still": lambda seconds: (seconds + 3000, None),
-        "ends-later": lambda seconds: (0.5, seconds),
+        "ends-later": lambda seconds: (0.6, seconds),
         "lasts-nothing": lambda seconds: (0.0, 0.0),
     },
 )
@@ -472,13 +472,18 @@ def _(it, place):
 @plants(
     "place-duration=error",
     {
-        "too-long": lambda seconds: seconds + 0.2,
+        "too-long": lambda seconds: seconds + 0.6,
         "milliseconds": lambda seconds: seconds * 1000,
         "no-duration": lambda seconds: None,
     },
 )
 def _(it, duration):
     it.write(duration=duration(it.seconds))
+
+
+@plant("slightly-too-long", "place-duration")
+def _(it):
+    it.write(duration=it.seconds + 0.2)
 
 
 @plant("too-short", "place-duration")

@@ -87,7 +87,7 @@ def test_nothing_to_scan(tmp_path):
 
 
 def test_a_second_run_reads_nothing(paths, folder):
-    cache, watch = folder / "cache" / "scan.jsonl", Watch()
+    cache, watch = folder / "cache" / "scan.cache", Watch()
     first = scan(whole(paths), cache=cache)
     stamp = cache.stat().st_mtime_ns
     assert scan(whole(paths), cache=cache, progress=watch) == first
@@ -96,7 +96,7 @@ def test_a_second_run_reads_nothing(paths, folder):
 
 
 def test_only_what_changed_is_read_again(paths, folder):
-    cache, watch = folder / "scan.jsonl", Watch()
+    cache, watch = folder / "scan.cache", Watch()
     scan(whole(paths), cache=cache)
     soundfile.write(paths[2], np.zeros(RATE), RATE)
     os.utime(paths[4], ns=(1, 1))
@@ -108,7 +108,7 @@ def test_only_what_changed_is_read_again(paths, folder):
 
 
 def test_other_stretches_are_measured_and_the_old_ones_kept(paths, folder):
-    cache, watch = folder / "scan.jsonl", Watch()
+    cache, watch = folder / "scan.cache", Watch()
     path = paths[0]
     scan({path: [(0.0, 0.5)]}, cache=cache)
     found = scan({path: [(0.5, 0.25)]}, cache=cache, progress=watch)
@@ -121,7 +121,7 @@ def test_other_stretches_are_measured_and_the_old_ones_kept(paths, folder):
 
 
 def test_stretches_that_cannot_be_measured_are_not_tried_again(paths, folder):
-    cache, watch = folder / "scan.jsonl", Watch()
+    cache, watch = folder / "scan.cache", Watch()
     (folder / "8.wav").write_bytes(b"no audio")
     wanted = {paths[0]: [(7.0, 1.0)], folder / "8.wav": [WHOLE]}
     first = scan(wanted, cache=cache)
@@ -130,7 +130,7 @@ def test_stretches_that_cannot_be_measured_are_not_tried_again(paths, folder):
 
 
 def test_stretches_of_a_changed_file_are_forgotten(paths, folder):
-    cache, path = folder / "scan.jsonl", paths[0]
+    cache, path = folder / "scan.cache", paths[0]
     scan({path: [(0.0, 0.5)]}, cache=cache)
     soundfile.write(path, np.zeros(2 * RATE), RATE)
     found = scan({path: [(0.5, 0.25)]}, cache=cache)
@@ -139,7 +139,7 @@ def test_stretches_of_a_changed_file_are_forgotten(paths, folder):
 
 def test_the_cache_keeps_a_bounded_number_of_stretches(paths, folder, monkeypatch):
     monkeypatch.setattr(caches, "_STRETCHES", 10)
-    cache = folder / "scan.jsonl"
+    cache = folder / "scan.cache"
     for n in range(30):
         scan({paths[0]: [(n / 100, 0.1)]}, cache=cache)
     entries = caches.read_cache(cache)
@@ -147,7 +147,7 @@ def test_the_cache_keeps_a_bounded_number_of_stretches(paths, folder, monkeypatc
 
 
 def test_what_is_not_asked_for_is_kept_while_it_exists(paths, folder):
-    cache, watch = folder / "scan.jsonl", Watch()
+    cache, watch = folder / "scan.cache", Watch()
     scan(whole(paths), cache=cache)
     paths[7].unlink()
     os.utime(paths[0], ns=(1, 1))
@@ -158,7 +158,7 @@ def test_what_is_not_asked_for_is_kept_while_it_exists(paths, folder):
 
 
 def test_decoding_after_headers_alone(paths, folder):
-    cache, watch = folder / "scan.jsonl", Watch()
+    cache, watch = folder / "scan.cache", Watch()
     scan(whole(paths), cache=cache, decode=False)
     scan(whole(paths), cache=cache, decode=False, progress=watch)
     assert watch.read == []
@@ -171,7 +171,7 @@ def test_decoding_after_headers_alone(paths, folder):
 
 
 def test_what_may_change_without_the_file_is_looked_at_again(folder, monkeypatch):
-    cache, watch = folder / "scan.jsonl", Watch()
+    cache, watch = folder / "scan.cache", Watch()
     path = folder / "0.wav"
 
     def refuse(self, *args, **options):
@@ -190,7 +190,7 @@ def test_what_may_change_without_the_file_is_looked_at_again(folder, monkeypatch
 
 
 def test_relative_paths_are_known_by_where_they_lead(paths, folder, monkeypatch):
-    cache, watch = folder / "scan.jsonl", Watch()
+    cache, watch = folder / "scan.cache", Watch()
     scan(whole(paths), cache=cache)
     monkeypatch.chdir(folder)
     found = scan({Path("0.wav"): [WHOLE]}, cache=cache, progress=watch)
@@ -214,7 +214,7 @@ def test_relative_paths_are_known_by_where_they_lead(paths, folder, monkeypatch)
     ],
 )
 def test_a_cache_that_is_damaged_or_older_is_none(paths, folder, spoil):
-    cache, watch = folder / "scan.jsonl", Watch()
+    cache, watch = folder / "scan.cache", Watch()
     first = scan(whole(paths), cache=cache)
     cache.write_text(spoil(cache.read_text()))
     assert scan(whole(paths), cache=cache, progress=watch) == first
@@ -223,13 +223,13 @@ def test_a_cache_that_is_damaged_or_older_is_none(paths, folder, spoil):
 
 
 def test_bytes_that_are_no_text_in_the_cache(paths, folder):
-    cache = folder / "scan.jsonl"
+    cache = folder / "scan.cache"
     cache.write_bytes(b"\xff\xfe\xfd")
     assert len(scan(whole(paths), cache=cache)) == len(paths)
 
 
 def test_the_cache_is_json_and_says_who_wrote_it(paths, folder):
-    cache = folder / "scan.jsonl"
+    cache = folder / "scan.cache"
     soundfile.write(paths[0], np.zeros(RATE), RATE)
     scan(whole(paths), cache=cache)
 
@@ -248,12 +248,12 @@ def test_a_cache_that_cannot_be_written_is_said_before_the_work(paths, folder):
     (folder / "file").write_text("")
     watch = Watch()
     with pytest.raises(FileError):
-        scan(whole(paths), cache=folder / "file" / "scan.jsonl", progress=watch)
+        scan(whole(paths), cache=folder / "file" / "scan.cache", progress=watch)
     assert watch.read == []
 
 
 def test_what_was_scanned_before_an_interruption_is_kept(paths, folder):
-    cache, watch = folder / "scan.jsonl", Watch()
+    cache, watch = folder / "scan.cache", Watch()
 
     def interrupted(items, total):
         for n, item in enumerate(items):
@@ -309,7 +309,7 @@ def test_a_file_that_crashes_the_decoder(
     paths, folder, in_processes, monkeypatch, importable
 ):
     monkeypatch.setattr(workers, "work", importable.crashing_work)
-    cache = folder / "scan.jsonl"
+    cache = folder / "scan.cache"
     found = scan(whole(paths), cache=cache, workers=2)
     (problem,) = found[paths[3]].problems
     assert (problem.code, problem.message) == (
@@ -350,7 +350,7 @@ if __name__ == "__main__":
         for item in items:
             yield item
             print("started", flush=True)  # and this one is known
-    scanning.scan({p: [WHOLE] for p in paths}, cache=folder / "scan.jsonl",
+    scanning.scan({p: [WHOLE] for p in paths}, cache=folder / "scan.cache",
                   workers=2, progress=started)
 """
 
@@ -382,4 +382,4 @@ def test_ctrl_c_ends_at_once_and_leaves_no_process(tmp_path):
     assert time.perf_counter() - began < 5
     assert errors.count("Traceback") == 1, errors
     assert "KeyboardInterrupt" in errors
-    assert len((tmp_path / "scan.jsonl").read_text().splitlines()) >= 2
+    assert len((tmp_path / "scan.cache").read_text().splitlines()) >= 2

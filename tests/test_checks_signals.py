@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from asr.checks import signals
@@ -139,3 +141,15 @@ def test_a_band_is_narrow_by_the_models_rate(rate, wanted, found, item, subject)
         signals.narrow_band(subject([narrow], [f"features.sample_rate={wanted}"]))
     )
     assert bool(told) == found
+
+
+def test_a_channel_whose_speaker_listens_is_not_dead(item, subject):
+    """A call with one speaker a side: each is silent while the other speaks."""
+    items = [
+        item("a", audio=Path("call.wav"), signal={"channels": [-20.0, -90.0]}),
+        item("b", audio=Path("call.wav"), signal={"channels": [-90.0, -20.0]}),
+        item("c", audio=Path("dead.wav"), signal={"channels": [-20.0, -90.0]}),
+        item("d", audio=Path("dead.wav"), signal={"channels": [-25.0, -90.0]}),
+    ]
+    found = list(signals.dead_channel(subject(items)))
+    assert [(f.id, f.value) for f in found] == [("c", [2]), ("d", [2])]

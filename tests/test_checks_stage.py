@@ -66,7 +66,7 @@ def test_a_clean_corpus_is_clean(folder):
     report = json.loads((folder / "check" / "report.json").read_text(encoding="utf-8"))
     assert report["counts"] == {"error": 0, "warning": 0, "note": 0}
     assert {path.name for path in checked.folder.iterdir()} == {
-        *("report.json", "report.html", "scan.jsonl")
+        *("report.json", "report.html", "scan.cache")
     }
 
 
@@ -379,3 +379,41 @@ def test_no_line_of_a_manifest_ends_it(recordings, train, test):
     assert len(checked.examination.subject.items) + unread == len(train) + len(test)
     kept = [read_manifest(recordings / "fixed" / path.name) for path in manifests]
     assert sum(map(len, kept)) == len(checked.fixed.kept)
+
+
+def test_reports_never_replace_what_they_are_about(folder):
+    train = write(folder / "train.jsonl", line("a"), line("b"))
+    (folder / "e").mkdir()
+    named = shutil.copy(train, folder / "e" / "scan.cache")
+    options = CheckOptions(out=folder / "e")
+    with pytest.raises(FileError, match=r"scan\.cache: is one of the manifests"):
+        check([named], options)
+    (folder / "f" / "check").mkdir(parents=True)
+    listed = shutil.copy(train, folder / "f" / "check" / "excluded.jsonl")
+    with pytest.raises(FileError, match=r"excluded\.jsonl: is one of the manifests"):
+        check([listed], CheckOptions(fix=folder / "f"))
+    for path in (named, listed):
+        assert path.read_bytes() == train.read_bytes()
+    # Among the manifests, the reports are no manifests.
+    for _ in range(2):
+        check([*folder.glob("*.jsonl")], CheckOptions(out=folder))
+
+
+def test_manifests_of_any_name_are_for_training(folder):
+    long = "far too many letters for one second of audio " * 3
+    parts = [
+        write(folder / "part1.jsonl", line("a"), line("b")),
+        write(folder / "part2.jsonl", line("c", text=long), line("d")),
+    ]
+    checked = check(parts, CheckOptions())
+    assert ("c", "ctc-frames") in codes(checked, "error")
+    assert checked.examination.largest_subsampling is None
+
+
+def test_a_test_set_alone_is_not_judged_as_training(folder):
+    long = "far too many letters for one second of audio " * 3
+    path = write(folder / "test.jsonl", line("a", text=long), line("b"))
+    checked = check([path], CheckOptions(fix=folder / "clean"))
+    assert [e.item.utterance.id for e in checked.fixed.excluded] == []
+    assert checked.examination.largest_subsampling is None
+    assert checked.examination.longest == []

@@ -162,9 +162,9 @@ def test_a_model_says_what_texts_may_hold(manifest, trained, tmp_path):
 def test_a_second_run_reads_nothing(manifest, tmp_path):
     path = manifest(a="do", b="re")
     first = run(path, *RATES).stdout
-    before = (tmp_path / "check" / "scan.jsonl").stat().st_mtime_ns
+    before = (tmp_path / "check" / "scan.cache").stat().st_mtime_ns
     assert run(path, *RATES).stdout == first
-    assert (tmp_path / "check" / "scan.jsonl").stat().st_mtime_ns == before
+    assert (tmp_path / "check" / "scan.cache").stat().st_mtime_ns == before
 
 
 def test_what_others_wrote_cannot_write_on_the_terminal(manifest):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import get_args, get_type_hints
 
 from asr.checks.codes import Severity
-from asr.checks.facts import TOLERANCE
+from asr.checks.facts import SLIGHT
 from asr.checks.findings import Finding, Item, Subject
 from asr.config import Config, ModelConfig
 from asr.lengths import frames_needed, output_frames
@@ -88,5 +88,5 @@ def timed(item: Item) -> bool:
     utterance = item.utterance
     end = utterance.offset + (utterance.duration or 0)
     # A whole recording is as long as it is, whatever a manifest says.
-    held = not utterance.offset or end <= item.recording.seconds + TOLERANCE
+    held = not utterance.offset or end <= item.recording.seconds + SLIGHT
     return item.seconds > 0 and held and not item.broken

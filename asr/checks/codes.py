@@ -79,7 +79,7 @@ CODES: dict[str, Code] = {
     ),
     "place-duration": Code(
         *("files", "warning", "mend", "duration disagrees with the recording"),
-        "Measure it again: asr prep does, or --fix takes the recording's.",
+        "Measure it again; --fix takes the recording's end where it ends before.",
     ),
     "signal-silent": Code(
         *("signal", "error", "exclude", "nothing can be heard"),

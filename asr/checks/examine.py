@@ -7,7 +7,7 @@ from pathlib import Path
 from asr.checks import capacity, files, pairing, signals, splits, texts
 from asr.checks.codes import CODES, SEVERITIES
 from asr.checks.facts import Recording, Stretch
-from asr.checks.findings import Examination, Finding, Item, Subject
+from asr.checks.findings import Examination, Finding, Item, Subject, trained_on
 from asr.checks.scan import find_signal
 from asr.config import Config, TextConfig
 from asr.errors import TokenError
@@ -113,7 +113,7 @@ def examine(
     order = {code: n for n, code in enumerate(CODES)}
     findings.sort(key=lambda f: (SEVERITIES.index(f.severity), order[f.code]))
     infeasible = capacity.infeasible(subject)
-    fitting = [factor for factor, count in infeasible.items() if not count]
+    fitting = [f for f, count in infeasible.items() if subject.train and not count]
     timed = filter(capacity.timed, subject.train)
     longest = sorted(timed, key=lambda item: -item.seconds)[:_LONGEST]
     slowest = capacity.slowest_speed(config)
@@ -129,6 +129,6 @@ def examine(
 
 def _tokens(items: Sequence[Item], config: Config) -> Tokens | None:
     """Return the tokens that training would build; None where it has no text."""
-    several = len({item.split for item in items}) > 1
-    texts = [i.text for i in items if i.text and (i.split == "train" or not several)]
+    trained = trained_on(item.split for item in items)
+    texts = [item.text for item in items if item.text and item.split in trained]
     return build_tokens(texts, config.tokens) if texts else None

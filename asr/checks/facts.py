@@ -9,6 +9,9 @@ Stretch = tuple[float, float | None]
 WHOLE: Stretch = (0.0, None)
 #: Seconds by which a table may be wrong about where a recording ends.
 TOLERANCE = 0.05
+#: Seconds after the end of its recording that an utterance may end without being at the
+#: wrong place: it is cut off there, as Kaldi does with as much.
+SLIGHT = 0.5
 
 
 def settled(stretch: Stretch, seconds: float) -> Stretch:

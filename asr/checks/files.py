@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from asr.checks.facts import TOLERANCE
+from asr.checks.codes import Severity
+from asr.checks.facts import SLIGHT, TOLERANCE
 from asr.checks.findings import Finding, Item, Subject
 
 
@@ -18,7 +19,8 @@ def places(subject: Subject) -> Iterator[Finding]:
     """Yield utterances that begin or end where their recording is not."""
     uses = Counter(item.utterance.audio for item in subject.items)
     for item in subject.items:
-        if item.broken:
+        # Of headers alone, some do not say how long a recording is.
+        if item.broken or item.recording.seconds <= 0:
             continue
         alone = uses[item.utterance.audio] == 1
         yield from _place(item, item.recording.seconds, alone=alone)
@@ -38,19 +40,22 @@ def _place(item: Item, length: float, *, alone: bool) -> Iterator[Finding]:
     elif offset + duration > length + TOLERANCE:
         end = offset + duration
         message = f"ends at {end:.2f} s, the recording has {length:.2f} s"
-        if offset:
+        slight = end <= length + SLIGHT
+        if offset and not slight:
             yield item.finding("place-range", message, value=end)
         else:
-            # Meant was the whole recording, by one who measured it wrongly.
+            # Meant was the end, by one who measured it wrongly.
+            severity: Severity = "warning" if slight else "error"
             yield item.finding(
                 *("place-duration", message),
                 value=duration,
-                severity="error",
+                severity=severity,
                 mended=whole,
             )
     elif alone and not offset and duration < length - TOLERANCE and not _cut(item):
-        message = f"lasts {duration:.2f} s, the recording {length:.2f} s"
-        yield item.finding("place-duration", message, value=duration, mended=whole)
+        # Perhaps the first of several stretches: nothing to be mended by a program.
+        message = f"only its first {duration:.2f} s of {length:.2f} s are used"
+        yield item.finding("place-duration", message, value=duration)
 
 
 def _cut(item: Item) -> bool:

@@ -1,6 +1,6 @@
 """What a check looks at, and what it says."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,7 +23,8 @@ class Finding:
         split: Where the utterance is; "" if the finding is about no split.
         id: The utterance; None for a split or corpus as a whole.
         audio: Its recording, as a path.
-        value: The measured value, for programs: a number, a string or a list.
+        value: The measured value, for programs: a number, a string, a list, or an
+            object of counts.
         mended: For a finding that ``--fix`` mends: fields of the utterance, mended.
         index: The utterance's place in the subject; None as for ``id``.
     """
@@ -97,6 +98,16 @@ class Item:
         )
 
 
+def trained_on(splits: Iterable[str]) -> set[str]:
+    """Return the names of the splits that are trained on.
+
+    That is train; where there is none, all that are not called dev or test, since a
+    manifest of any other name is one that somebody means to train on.
+    """
+    names = set(splits)
+    return {"train"} if "train" in names else names - {"dev", "test"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """What is examined: all utterances of all splits, and what they are meant for.
@@ -126,10 +137,11 @@ class Subject:
             splits.setdefault(item.split, []).append(item)
         return splits
 
-    @property
+    @cached_property
     def train(self) -> list[Item]:
-        """The items that are trained on: split train, or all if there is no split."""
-        return self.splits.get("train") or ([] if len(self.splits) > 1 else self.items)
+        """The items that are trained on, see :func:`trained_on`."""
+        names = trained_on(self.splits)
+        return [item for item in self.items if item.split in names]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -118,7 +118,7 @@ def _kind(kind: Kind) -> dict[str, Any]:
         "group": kind.code.group,
         "count": len(kind.findings),
         "utterances": kind.utterances,
-        "fix": kind.code.fix or None,
+        "fix": kind.fix or None,
         "title": kind.code.title,
         "advice": kind.code.advice,
     }

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 from asr.checks.facts import Signal
 from asr.checks.findings import Finding, Item, Subject
@@ -73,18 +74,31 @@ def dc_offset(subject: Subject) -> Iterator[Finding]:
 
 
 def dead_channel(subject: Subject) -> Iterator[Finding]:
-    """Yield utterances of several channels, one of which has no signal."""
+    """Yield utterances of recordings of several channels, one of which has no signal.
+
+    A channel that is silent here and not elsewhere in the recording is not dead: its
+    speaker listens.
+    """
+    live: dict[Path, set[int]] = {}
     for item, signal in _audible(subject):
-        loudest = max(signal.channels)
-        dead = [
-            n
-            for n, level in enumerate(signal.channels, start=1)
-            if level < DEAD and level < loudest - DEAD_BELOW
-        ]
+        channels = live.setdefault(item.utterance.audio, set())
+        channels |= set(range(len(signal.channels))) - _silent_channels(signal)
+    for item, signal in _audible(subject):
+        dead = sorted(_silent_channels(signal) - live[item.utterance.audio])
         if dead:
-            names = ", ".join(map(str, dead))
+            names = ", ".join(str(n + 1) for n in dead)
             message = f"channel {names} of {len(signal.channels)} is silent"
-            yield item.finding("signal-channel", message, value=dead)
+            value = [n + 1 for n in dead]
+            yield item.finding("signal-channel", message, value=value)
+
+
+def _silent_channels(signal: Signal) -> set[int]:
+    loudest = max(signal.channels)
+    return {
+        n
+        for n, level in enumerate(signal.channels)
+        if level < DEAD and level < loudest - DEAD_BELOW
+    }
 
 
 def low_rate(subject: Subject) -> Iterator[Finding]:

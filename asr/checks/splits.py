@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 
 from asr.checks.capacity import slowest_speed, timed
-from asr.checks.findings import Finding, Item, Subject
+from asr.checks.findings import Finding, Item, Subject, trained_on
 from asr.tokens import describe
 
 
@@ -67,7 +67,7 @@ def characters(subject: Subject) -> Iterator[Finding]:
 
 def _others(subject: Subject) -> Iterator[tuple[str, list[Item]]]:
     """Yield the splits that are not trained on."""
+    trained = trained_on(subject.splits)
     for split, items in subject.splits.items():
-        # One split alone is trained on, whatever its name.
-        if split != "train" and len(subject.splits) > 1:
+        if split not in trained:
             yield split, items

@@ -16,7 +16,7 @@ from asr.manifest import Utterance, split_of, survey_manifest, write_manifest
 from asr.tokens import Tokens
 
 #: The folder of reports beside the manifests, and what lies in it.
-FOLDER, REPORT, PAGE, SCAN = "check", "report.json", "report.html", "scan.jsonl"
+FOLDER, REPORT, PAGE, SCAN = "check", "report.json", "report.html", "scan.cache"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +78,9 @@ def check(
         MissingPackageError: If the config needs a package that is not installed.
     """
     manifests = list({path.resolve(): path for path in manifests}.values())
-    targets = _targets(manifests, options)
-    splits, origins, lines = _read(manifests)
     folder = options.out or manifests[0].parent / FOLDER
+    targets = _targets(manifests, folder, options)
+    splits, origins, lines = _read(manifests)
     recordings = scan(
         stretches(u for entries in splits.values() for u in entries),
         cache=folder / SCAN,
@@ -129,12 +129,24 @@ def strict(examination: Examination) -> Examination:
     return replace(examination, findings=findings)
 
 
-def _targets(manifests: Sequence[Path], options: CheckOptions) -> dict[Path, Path]:
+def _targets(
+    manifests: Sequence[Path], folder: Path, options: CheckOptions
+) -> dict[Path, Path]:
     """Return where the cleaned copy of each manifest goes.
 
     Raises:
-        FileError: If that is over a manifest, or two have one name.
+        FileError: If that or a report is over a manifest, or two have one name.
     """
+    reports = [folder / name for name in (REPORT, PAGE, SCAN)]
+    if options.fix is not None:
+        reports.append(options.fix / FOLDER / EXCLUDED)
+    given = {path.resolve() for path in manifests}
+    for report in reports:
+        if report.resolve() in given:
+            raise FileError(
+                f"{report}: is one of the manifests, and a report would go there; "
+                "name another folder"
+            )
     if options.fix is None:
         return {}
     targets = {path: options.fix / path.name for path in manifests}

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from asr.checks.codes import CODES, SEVERITIES, Code, Severity
+from asr.checks.codes import CODES, SEVERITIES, Code, Fix, Severity
 from asr.checks.findings import Examination, Finding, Item
 from asr.config import Config
 
@@ -45,6 +45,13 @@ class Kind:
     code: Code
     severity: Severity
     findings: list[Finding]
+
+    @property
+    def fix(self) -> Fix:
+        """What ``--fix`` does: warnings leave nothing out, some cannot be mended."""
+        if self.code.fix == "exclude":
+            return "exclude" if self.severity == "error" else ""
+        return "mend" if any(finding.mended for finding in self.findings) else ""
 
     @property
     def utterances(self) -> int:
