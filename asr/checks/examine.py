@@ -112,8 +112,8 @@ def examine(
         findings += check(subject)
     order = {code: n for n, code in enumerate(CODES)}
     findings.sort(key=lambda f: (SEVERITIES.index(f.severity), order[f.code]))
-    infeasible = capacity.infeasible(subject)
-    fitting = [f for f, count in infeasible.items() if subject.train and not count]
+    infeasible = capacity.infeasible(subject) if subject.train else {}
+    fitting = [factor for factor, count in infeasible.items() if not count]
     timed = filter(capacity.timed, subject.train)
     longest = sorted(timed, key=lambda item: -item.seconds)[:_LONGEST]
     slowest = capacity.slowest_speed(config)

@@ -152,8 +152,8 @@ class Examination:
         subject: What was examined.
         findings: All of them: errors first, then in the order of ``CODES``.
         infeasible: For each subsampling, how many training utterances' texts do not fit
-            their frames.
-        largest_subsampling: The largest at which all fit; None if none is.
+            their frames; empty where nothing is trained on.
+        largest_subsampling: The largest at which all fit; None if there is none.
         longest: The longest training utterances, longest first.
         batch_seconds: What ``train.batch_seconds`` has to be for them, at the slowest
             speed of ``augment.speeds``.
