@@ -74,6 +74,15 @@ def spell_numbers(text: str, language: str) -> str:
     )
 
 
+def languages() -> list[str]:
+    """Return the languages whose numbers can be spelled, as num2words calls them.
+
+    Raises:
+        MissingPackageError: If num2words is not installed.
+    """
+    return sorted(_converters())
+
+
 def ascii_digits(text: str) -> str:
     """Return the text with the digits of all scripts as 0 to 9.
 
@@ -200,18 +209,23 @@ def _words(number: float, language: str, to: str = "cardinal") -> str:
 
 @cache
 def _converter(language: str) -> Any:
+    converters = _converters()
+    if language not in converters:
+        listed = some(sorted(converters), most=len(converters))
+        raise ConfigError(
+            f"text.numbers is {language!r}; it must be one of {listed}, or empty"
+        )
+    return converters[language]
+
+
+def _converters() -> dict[str, Any]:
     try:
         from num2words import CONVERTER_CLASSES
     except ImportError:
         raise MissingPackageError(
             "numbers in words need num2words: pip install num2words"
         ) from None
-    if language not in CONVERTER_CLASSES:
-        listed = some(sorted(CONVERTER_CLASSES), most=len(CONVERTER_CLASSES))
-        raise ConfigError(
-            f"text.numbers is {language!r}; it must be one of {listed}, or empty"
-        )
-    return CONVERTER_CLASSES[language]
+    return dict(CONVERTER_CLASSES)
 
 
 def _own_decimals(language: str) -> bool:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from asr.config import Config
 from asr.corpora.conversion import check_conversion
-from asr.errors import CorpusError
+from asr.errors import CorpusError, MissingPackageError
+from asr.spelling import languages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +22,8 @@ class PrepOptions:
             source names none.
         trim: Leave out silence at both ends of utterances, so many decibels or more
             below their loudest moment; 0 leaves them whole.
-        numbers: Language in which digits are spelled out in the manifests' texts; ""
-            leaves texts as the source has them.
+        numbers: Language in which digits are spelled out, before texts are looked at;
+            "" leaves texts as the source has them.
         resample: Write copies of the audio at this rate, Hz; 0 writes none.
         shards: Pack those copies into files of so many minutes; 0 is a file each.
         fix: Leave out utterances with errors, and mend what can be mended, instead of
@@ -33,6 +34,10 @@ class PrepOptions:
         config: What will be trained with.
         settled: Whether that is final. If not, what other settings would allow (a text
             too long for its frames, an utterance too long for a batch) is a warning.
+
+    Raises:
+        CorpusError: If one is out of range.
+        MissingPackageError: If ``numbers`` is given and num2words not installed.
     """
 
     format: str | None = None
@@ -61,3 +66,14 @@ class PrepOptions:
         if not 0 <= self.trim < float("inf"):
             raise CorpusError(f"--trim {self.trim:g}: must be decibels, 0 or more")
         check_conversion(self.resample, self.shards)
+        if self.numbers:
+            _check_language(self.numbers)
+
+
+def _check_language(numbers: str) -> None:
+    try:
+        known = languages()
+    except MissingPackageError as error:
+        raise MissingPackageError(f"--numbers {numbers}: {error}") from None
+    if numbers not in known:
+        raise CorpusError(f"--numbers {numbers}: must be one of {', '.join(known)}")
