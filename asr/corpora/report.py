@@ -90,8 +90,14 @@ def check_out(out: Path, *, overwrite: bool) -> None:
     """Make sure that a folder can take the manifests.
 
     Raises:
-        FileError: If it is a file, or holds manifests and ``overwrite`` is off.
+        FileError: If it is a file, or holds manifests and ``overwrite`` is off, or its
+            name has bytes that are no text.
     """
+    if _escaped(str(out)) != str(out):
+        raise FileError(
+            f"{_escaped(str(out))}: has bytes in its name that are no UTF-8 text, and "
+            "manifests could not name what lies there; name another folder"
+        )
     if out.exists() and not out.is_dir():
         raise FileError(f"{out}: is a file; name a folder for the manifests")
     there = sorted(path.name for path in out.glob("*.jsonl"))
@@ -127,7 +133,8 @@ def write(
     }
     for summary in report["splits"].values():
         summary["hours"] = round(summary["seconds"] / 3600, 3)
-    write_text(out / REPORT, json.dumps(report, ensure_ascii=False, indent=2) + "\n")
+    text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
+    write_text(out / REPORT, _escaped(text))
 
 
 def _of(preparation: Preparation) -> list[Split]:
@@ -142,6 +149,11 @@ def _listed(report: Path) -> set[str]:
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return set()
     return {n for n in names if n.endswith(".jsonl") and Path(n).name == n}
+
+
+def _escaped(text: str) -> str:
+    """Return text as a UTF-8 file can hold it: a file's name may have other bytes."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _relative(source: Path, out: Path) -> str:
