@@ -189,3 +189,45 @@ def test_two_utterances_cannot_make_three_splits():
     carving = carve([utterance("a"), utterance("b")], BOTH, TextConfig())
     assert list(carving.splits) == ["train"]
     assert carving.reason == "there are only 2 utterances"
+
+
+@given(corpora, st.data())
+def test_equal_recordings_stay_together(utterances, data):
+    """Unless the speakers that share them are all there are."""
+    kinds = st.integers(0, 3 * len(utterances))
+    recordings = {u.id: str(data.draw(kinds)) for u in utterances}
+    carving = carve(utterances, BOTH, TextConfig(), recordings)
+    assert sorted(n for names in ids(carving).values() for n in names) == sorted(
+        u.id for u in utterances
+    )
+    heard = [{recordings[n] for n in names} for names in ids(carving).values()]
+    if carving.origin == "by utterance":
+        assert sum(map(len, heard)) == len(set().union(*heard))
+    again = carve(utterances[::-1], BOTH, TextConfig(), recordings)
+    assert ids(again) == ids(carving)
+
+
+def test_speakers_of_one_recording_are_in_one_split():
+    utterances = [utterance(f"{n}", speaker=f"{n // 2}") for n in range(100)]
+    # The last of each speaker is the first of the next, in groups of 5 speakers.
+    recordings = {f"{n}": f"{(n + 1) // 2 if n % 10 else -n}" for n in range(100)}
+    carving = carve(utterances, BOTH, TextConfig(), recordings)
+    assert carving.origin == "by speaker"
+    heard = [{recordings[u.id] for u in split} for split in carving.splits.values()]
+    assert sum(map(len, heard)) == len(set().union(*heard))
+
+
+def test_one_recording_that_all_speakers_share_does_not_stop_carving():
+    utterances = [utterance(f"{n}", speaker=f"{n // 2}") for n in range(100)]
+    recordings = {f"{n}": f"{n if n % 2 else 0}" for n in range(100)}
+    carving = carve(utterances, BOTH, TextConfig(), recordings)
+    assert carving.origin == "by speaker"
+
+
+def test_copies_of_one_recording_cannot_make_three_splits():
+    utterances = [utterance(f"{n}") for n in range(20)]
+    carving = carve(
+        utterances, BOTH, TextConfig(), dict.fromkeys(map(str, range(20)), "x")
+    )
+    assert list(carving.splits) == ["train"]
+    assert carving.reason == "there is only 1 different recording"

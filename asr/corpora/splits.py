@@ -99,7 +99,10 @@ def choose_subsets(
 
 
 def carve(
-    utterances: Sequence[Utterance], shares: Mapping[str, float], text: TextConfig
+    utterances: Sequence[Utterance],
+    shares: Mapping[str, float],
+    text: TextConfig,
+    recordings: Mapping[str, str] | None = None,
 ) -> Carving:
     """Divide utterances into the splits of ``shares`` and ``train``, for the rest.
 
@@ -111,27 +114,56 @@ def carve(
     together when dividing by utterance: a sentence read twice must not be in train and
     test. Digits and commands do not, or test would have words of its own.
 
+    Equal recordings stay together too, and with them their speakers; only where that
+    leaves too few groups of speakers do the speakers decide alone.
+
     Args:
         utterances: With durations.
         shares: The part of the audio each split shall have, 0 to 1, in sum below 1.
         text: What makes two transcripts the same.
+        recordings: By id, what is the same for equal recordings.
     """
+    recordings = recordings or {}
     reason = _too_few_speakers(utterances, shares)
     if not reason:
         speakers = {utterance.id: str(utterance.speaker) for utterance in utterances}
-        places = _place(utterances, speakers, shares)
-        if places and _excess(utterances, places, shares) <= _MOST_EXCESS:
-            return _divided(utterances, places, shares, "by speaker", "")
+        for groups in (_joined(speakers, recordings), speakers):
+            places = _place(utterances, groups, shares)
+            if places and _excess(utterances, places, shares) <= _MOST_EXCESS:
+                return _divided(utterances, places, shares, "by speaker", "")
         reason = _only(len(set(speakers.values())), "speaker")
-    texts = {u.id: normalise(u.text or "", text) for u in utterances}
-    if len(set(texts.values())) >= max(len(texts) / 2, len(shares) + 1):
-        places = _place(utterances, texts, shares)
-    else:
-        places = _place(utterances, {name: name for name in texts}, shares)
+    groups = {u.id: normalise(u.text or "", text) for u in utterances}
+    if len(set(groups.values())) < max(len(groups) / 2, len(shares) + 1):
+        groups = {name: name for name in groups}
+    places = _place(utterances, _joined(groups, recordings), shares)
     if not places:
-        reason = _only(len(utterances), "utterance")
-        return Carving({"train": list(utterances)}, "official", reason)
+        different = len({recordings.get(u.id, u.id) for u in utterances})
+        thing = "utterance" if different == len(utterances) else "different recording"
+        return Carving({"train": list(utterances)}, "official", _only(different, thing))
     return _divided(utterances, places, shares, "by utterance", reason)
+
+
+def _joined(groups: Mapping[str, str], recordings: Mapping[str, str]) -> dict[str, str]:
+    """Return the group of each id, those that share a recording made one.
+
+    >>> _joined({"1": "ann", "2": "bob", "3": "cy"}, {"1": "x", "2": "x", "3": "y"})
+    {'1': 'ann', '2': 'ann', '3': 'cy'}
+    """
+    parents = {group: group for group in groups.values()}
+
+    def root(group: str) -> str:
+        while parents[group] != group:
+            parents[group] = group = parents[parents[group]]
+        return group
+
+    first: dict[str, str] = {}
+    for name, group in groups.items():
+        if name in recordings:
+            other = root(first.setdefault(recordings[name], group))
+            low, high = sorted((root(group), other))
+            # The first by name, so that the order of the utterances is nothing to it.
+            parents[high] = low
+    return {name: root(group) for name, group in groups.items()}
 
 
 def _too_few_speakers(
