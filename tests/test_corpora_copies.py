@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asr.corpora.conversion import convert
-from asr.corpora.copies import file_names, free_folder, remove_unused
+from asr.corpora.copies import file_names, free_folder, is_copies, unused_folders
 from asr.manifest import Utterance, read_manifest, write_manifest
 
 
@@ -52,74 +52,56 @@ def prepared(tmp_path):
     original = Utterance(id="a", audio=source)
     out = tmp_path / "out"
 
-    def prepare(minutes=0, utterances=(original,)):
+    def prepare(minutes=0):
         folder = free_folder(out)
-        made = convert({"train": utterances}, folder, 8000, shard_minutes=minutes)
+        made = convert({"train": [original]}, folder, 8000, shard_minutes=minutes)
         write_manifest(out / "train.jsonl", made.splits["train"])
-        return folder, remove_unused(out, utterances)
+        return folder, unused_folders(out)
 
     return prepare, out
 
 
-def test_a_new_folder_takes_the_place_of_the_one_before(prepared):
+def test_folders_that_no_manifest_uses_are_named_and_stay(prepared):
     prepare, out = prepared
-    assert prepare() == (out / "audio", [])
-    assert prepare(1) == (out / "audio-2", [out / "audio"])
-    assert prepare() == (out / "audio", [out / "audio-2"])
-    names = sorted(path.name for path in out.iterdir())
-    assert names == ["audio", "train.jsonl"]
+    first, second, third = (out / f"audio{n}" for n in ("", "-2", "-3"))
+    assert prepare() == (first, [])
+    assert prepare(1) == (second, [first])
+    assert prepare() == (third, [first, second])
     assert read_manifest(out / "train.jsonl")[0].audio.is_file()
+    assert (first / "train" / "a.flac").is_file()
 
 
-def test_copies_that_something_needs_stay(prepared, tmp_path):
+def test_copies_that_another_manifest_uses_are_not_named(prepared, tmp_path):
     prepare, out = prepared
-    prepare()
+    folder, _ = prepare()
     mine = out / "mine.jsonl"
-    mine.write_bytes((out / "train.jsonl").read_bytes())
-    assert prepare() == (out / "audio-2", [])
-    mine.write_text("not a manifest")
-    assert prepare() == (out / "audio-3", [])
-    mine.unlink()
-    # As the source of the next, also by a link.
     link = tmp_path / "link"
-    link.symlink_to(out / "audio-3" / "train" / "a.flac")
-    elsewhere = Utterance(id="b", audio=link)
-    _, removed = prepare(utterances=[elsewhere])
-    assert removed == [out / "audio", out / "audio-2"]
-    assert link.is_file()
+    link.symlink_to(folder / "train" / "a.flac")
+    write_manifest(mine, [Utterance(id="b", audio=link)])
+    assert prepare() == (out / "audio-2", [])
+    mine.unlink()
+    assert unused_folders(out) == [folder]
+    for text in ("not a manifest", b"\xff"):
+        mine.write_bytes(text if isinstance(text, bytes) else text.encode())
+        assert unused_folders(out) == []
 
 
-def test_only_copies_are_removed(prepared, tmp_path):
+def test_only_folders_of_copies_are_named(prepared, tmp_path):
     prepare, out = prepared
     folder, _ = prepare()
     theirs = tmp_path / "theirs"
     theirs.mkdir()
-    (theirs / "x.flac").write_text("x")
-    (folder / "linked").symlink_to(theirs)
-    (folder / "train" / "notes.txt").write_text("x")
+    (theirs / "conversion.json").write_text((folder / "conversion.json").read_text())
     for name in ("audio-7", "audio-old"):
         (out / name).mkdir()
-        (out / name / "x.flac").write_text("x")
+    (out / "audio-7" / "conversion.json").write_text("[1]")
     (out / "audio-8").symlink_to(theirs)
-    (theirs / "conversion.json").write_text("{}")
     write_manifest(out / "train.jsonl", [])
-    assert remove_unused(out, []) == [folder]
-    left = {path.relative_to(out).as_posix() for path in out.rglob("*")}
-    assert {"audio/train/notes.txt", "audio-7/x.flac", "audio-old/x.flac"} <= left
-    assert not {"audio/train/a.flac", "audio/conversion.json"} & left
-    assert (theirs / "x.flac").is_file()
-
-
-def test_a_removal_that_broke_off_is_taken_up_again(prepared):
-    prepare, out = prepared
-    folder, _ = prepare()
-    (folder / "train" / "a.flac").unlink()
-    write_manifest(out / "train.jsonl", [])
-    assert remove_unused(out, []) == [folder]
-    assert not folder.exists()
-    assert remove_unused(out, []) == []
+    assert unused_folders(out) == [folder]
+    assert is_copies(theirs)
+    assert not is_copies(out / "audio-7")
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path):
     assert free_folder(tmp_path / "out") == tmp_path / "out" / "audio"
-    assert remove_unused(tmp_path / "out", []) == []
+    assert unused_folders(tmp_path / "out") == []

@@ -1,4 +1,4 @@
-"""Folders of copied audio beside manifests: names in them, and when they may go."""
+"""Folders of copied audio beside manifests: names in them, and which are not used."""
 
 import itertools
 import json
@@ -7,7 +7,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,13 @@ from typing import Any
 from asr import __version__
 from asr.errors import ManifestError
 from asr.files import write_text
-from asr.manifest import Utterance, survey_manifest
+from asr.manifest import survey_manifest
 
-#: In a folder of copies, what tells that it is one and may be removed.
+#: In a folder of copies, what tells that it is one.
 _MARK = "conversion.json"
 #: The name of such a folder; the ones after the first have a number.
 _FOLDER = "audio"
-_ABOUT = (
-    "audio copied by asr prep, which removes it when no manifest in the folder above "
-    "points to it any more"
-)
+_ABOUT = "audio copied by asr prep; may be deleted when no manifest points to it"
 #: Bytes of a file's name that come from the id; 255 may be in all, with a suffix.
 _LONGEST_NAME = 120
 #: Names that are devices in every folder of Windows, with any suffix.
@@ -52,30 +48,29 @@ def mark(folder: Path, facts: Mapping[str, Any]) -> None:
     write_text(folder / _MARK, text + "\n")
 
 
-def remove_unused(out: Path, sources: Iterable[Utterance]) -> list[Path]:
-    """Remove the folders of copies in ``out`` that no manifest needs; return them.
+def is_copies(folder: Path) -> bool:
+    """Return whether a folder holds copies, which are no recordings of a corpus."""
+    try:
+        told: Any = json.loads((folder / _MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and {"asr", "about"} <= told.keys()
 
-    To be called when the new manifests are written. A folder stays if any manifest in
-    ``out`` points into it, or cannot be read, or a source does: an earlier preparation
-    may be the source of a new one. Only copies are removed, and what else somebody put
-    into such a folder stays. One that cannot be removed is left to the next call.
 
-    Args:
-        out: Folder of manifests.
-        sources: What was prepared.
+def unused_folders(out: Path) -> list[Path]:
+    """Return the folders of copies in ``out`` that no manifest in it points into.
+
+    There are none if a manifest cannot be read. A manifest elsewhere may need them
+    still, one made from those that were here, so that nothing removes them.
     """
     names = re.compile(rf"{_FOLDER}(-\d+)?")
     copies = [
         path
         for path in sorted(out.glob(f"{_FOLDER}*"))
-        if names.fullmatch(path.name)
-        and not path.is_symlink()
-        and (path / _MARK).is_file()
+        if names.fullmatch(path.name) and not path.is_symlink() and is_copies(path)
     ]
-    if not copies:
-        return []
-    used = {utterance.audio for utterance in sources}
-    for manifest in out.glob("*.jsonl"):
+    used: set[Path] = set()
+    for manifest in out.glob("*.jsonl") if copies else ():
         try:
             found, problems = survey_manifest(manifest)
         except ManifestError:
@@ -86,11 +81,7 @@ def remove_unused(out: Path, sources: Iterable[Utterance]) -> list[Path]:
     needed = {
         parent for path in _real_folders(used) for parent in (path, *path.parents)
     }
-    unused = [path for path in copies if path.resolve() not in needed]
-    for path in unused:
-        with suppress(OSError):
-            _remove(path)
-    return unused
+    return [path for path in copies if path.resolve() not in needed]
 
 
 def file_names(ids: Iterable[str]) -> list[str]:
@@ -131,15 +122,3 @@ def _real_folders(paths: Iterable[Path]) -> set[Path]:
         Path(os.path.realpath(path)).parent if path.is_symlink() else real(path.parent)
         for path in paths
     }
-
-
-def _remove(folder: Path) -> None:
-    inner = [path for path in folder.iterdir() if path.is_dir()]
-    for place in [*(path for path in inner if not path.is_symlink()), folder]:
-        for path in place.glob("*.flac"):
-            path.unlink()
-        if place is folder:
-            # Last of all, so that a removal that broke off is taken up again.
-            (folder / _MARK).unlink()
-        with suppress(OSError):  # something else is in it
-            place.rmdir()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asr.audio import AUDIO_SUFFIXES
+from asr.corpora.copies import is_copies
 from asr.errors import CorpusError
 from asr.manifest import Utterance, with_ids
 
@@ -97,17 +98,19 @@ def roots(source: Path, name: str) -> list[Path]:
 def recordings(folder: Path) -> Iterator[Path]:
     """Yield the recordings in a folder and below, in a fixed order.
 
-    Links to folders are followed, but no folder is entered twice.
+    Links to folders are followed, but no folder is entered twice, and none of the
+    copies in it that an earlier ``asr prep`` made.
     """
     entered: set[str] = set()
     for name, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(name)
-        if real in entered:
+        place = Path(name)
+        if real in entered or (place != folder and is_copies(place)):
             folders.clear()
             continue
         entered.add(real)
         folders[:] = sorted(inner for inner in folders if not inner.startswith("."))
-        yield from filter(is_audio, (Path(name, file) for file in sorted(files)))
+        yield from filter(is_audio, (place / file for file in sorted(files)))
 
 
 def fill_ids(corpus: Corpus) -> None:

@@ -9,7 +9,7 @@ from asr.checks.findings import Item
 from asr.checks.fixing import Fixed
 from asr.checks.scanning import Progress
 from asr.corpora.conversion import convert
-from asr.corpora.copies import free_folder, remove_unused
+from asr.corpora.copies import free_folder, unused_folders
 from asr.corpora.corpus import Corpus
 from asr.corpora.doctoring import (
     Found,
@@ -97,7 +97,6 @@ def prepare(
     whole = _by_split(fixed.kept, chosen, options, tell, progress)
     splits, origins = _carve_missing(whole, options, tell)
     report(source, examine_splits(splits, fixed.kept, options), out, found, last=True)
-    originals = [u for utterances in splits.values() for u in utterances]
     if options.resample:
         splits = _converted(splits, out, options, tell, progress)
     summaries = {
@@ -118,8 +117,11 @@ def prepare(
         notes=notes,
     )
     write(out, source, splits, preparation)
-    for unused in remove_unused(out, originals):
-        note(f"{unused}: removed; no manifest points to these copies any more")
+    for unused in unused_folders(out):
+        note(
+            f"{unused}: no manifest in {out} uses these copies; where none elsewhere "
+            "does, they may be deleted by hand"
+        )
     return preparation
 
 
