@@ -463,4 +463,5 @@ def test_recordings_that_only_decoding_finds_broken(corpus, tmp_path):
     assert not (tmp_path / "out" / "audio").exists()
     prepared, lines = run(corpus, tmp_path / "out", fix=True, **options)
     assert sum(split.utterances for split in prepared.splits.values()) == 39
-    assert any(line.startswith("left out 00: ") for line in lines)
+    excluded = tmp_path / "out" / "check" / "excluded.jsonl"
+    assert f"left out 1 utterance, see {excluded}" in lines

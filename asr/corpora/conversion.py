@@ -46,6 +46,7 @@ from asr.audio import audio_info, read_audio
 from asr.checks.scanning import Progress
 from asr.corpora.copies import file_names, mark
 from asr.corpora.threads import in_order
+from asr.corpora.trimming import TRIMMED
 from asr.errors import AudioError, CorpusError, FileError, some
 from asr.manifest import Utterance
 
@@ -249,9 +250,12 @@ def _pack(target: _Target, clips: Iterable[_Clip]) -> list[Utterance]:
 
 def _placed(target: _Target, clip: _Clip, place: Path, start: int) -> Utterance:
     """Return a clip's utterance where it will be, from a sample of the file on."""
+    # The copy is no longer than what was left of the recording.
+    extra = {k: v for k, v in clip.utterance.extra.items() if k != TRIMMED}
     # Microseconds, which a manifest rounds to, tell samples apart below 1 MHz.
     return replace(
         clip.utterance,
+        extra=extra,
         audio=target.folder / place,
         offset=start / target.sample_rate,
         duration=len(clip.samples) / target.sample_rate,

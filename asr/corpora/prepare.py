@@ -1,27 +1,21 @@
 """Any corpus to ``train.jsonl``, ``dev.jsonl``, ``test.jsonl`` and ``prep.json``."""
 
 import itertools
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from asr.checks.findings import Item
+from asr.checks.findings import Examination, Item
 from asr.checks.fixing import Fixed
 from asr.checks.scanning import Progress
 from asr.corpora.conversion import convert
 from asr.corpora.copies import free_folder, unused_folders
 from asr.corpora.corpus import Corpus
-from asr.corpora.doctoring import (
-    Found,
-    complete,
-    examine_source,
-    examine_splits,
-    fix_source,
-    report,
-)
+from asr.corpora.doctoring import Doctor, Found
 from asr.corpora.formats import read_source
 from asr.corpora.options import PrepOptions
-from asr.corpora.report import Preparation, check_out, summarise, write
+from asr.corpora.report import Preparation, Split, check_out, summarise, write
 from asr.corpora.splits import (
     Origin,
     carve,
@@ -30,7 +24,7 @@ from asr.corpora.splits import (
     parse_splits,
 )
 from asr.corpora.trimming import trim_silence
-from asr.errors import CorpusError, FileError, some
+from asr.errors import AsrError, FileError, some
 from asr.manifest import Utterance
 from asr.spelling import spell_numbers
 
@@ -63,7 +57,7 @@ def prepare(
 
     Raises:
         CorpusError: If the source cannot be imported, or some utterances are of no use
-            and ``options.fix`` is off.
+            and ``options.fix`` is off or cannot mend them, or none is left to train.
         ManifestError: If a manifest in the source cannot be read.
         FileError: If ``out`` holds manifests and ``options.overwrite`` is off, or the
             source's own, or cannot be written.
@@ -79,50 +73,59 @@ def prepare(
     out = out.resolve()
     source = source.resolve() if ".." in source.parts else source.absolute()
     check_out(out, overwrite=options.overwrite)
+    name, corpus = _read(source, out, options)
+    chosen, left_out = _choose(corpus, options, tell)
+    doctor = Doctor(
+        source=source,
+        out=out,
+        options=options,
+        chosen=chosen,
+        tell=tell,
+        found=found,
+    )
+    fixed = doctor.clean_source(corpus, progress)
+    fixed = _trimmed(fixed, doctor, progress)
+    items, origins = _carve_missing(fixed.kept, options, tell)
+    fixed, examination = doctor.clean_splits(replace(fixed, kept=items))
+    fixed, examination, copies = _copied(fixed, examination, doctor, progress)
+    doctor.conclude(fixed, examination)
+    splits = _by_split(fixed.kept, copies)
+    preparation = Preparation(
+        format=name,
+        splits=_summaries(splits, origins, chosen, options),
+        left_out=left_out,
+        skipped=fixed.lines(),
+        notes=notes,
+    )
+    write(out, source, splits, preparation)
+    for folder in unused_folders(out):
+        note(
+            f"{folder}: no manifest in {out} uses these copies; where none elsewhere "
+            "does, they may be deleted by hand"
+        )
+    return preparation
+
+
+def _read(source: Path, out: Path, options: PrepOptions) -> tuple[str, Corpus]:
+    """Return a source's format and what is in it, as the options change it."""
     name, corpus = read_source(source, options.format)
     folder = source if source.is_dir() else source.parent
     if name == "nemo" and out == folder.resolve():
         raise FileError(f"{out}: holds the source's own manifests; name another folder")
     if options.speaker_folders:
         _name_speakers(corpus, source)
-    chosen, left_out = _choose(corpus, options, tell)
-    first = examine_source(corpus, chosen, out, options, progress)
-    if options.fix:
-        fixed = fix_source(first, out, tell)
-    else:
-        report(source, first, out, found, last=False)
-        fixed = Fixed(first.subject.items)
-    if not fixed.kept:
-        raise CorpusError(f"{source}: holds no utterance that can be used")
-    whole = _by_split(fixed.kept, chosen, options, tell, progress)
-    splits, origins = _carve_missing(whole, options, tell)
-    report(source, examine_splits(splits, fixed.kept, options), out, found, last=True)
-    if options.resample:
-        splits = _converted(splits, out, options, tell, progress)
-    summaries = {
-        split: summarise(
-            split,
-            utterances,
-            origin=origins[split],
-            subsets=chosen.get(split) or chosen["train"],
-            text=options.config.text,
-        )
-        for split, utterances in splits.items()
-    }
-    preparation = Preparation(
-        format=name,
-        splits=summaries,
-        left_out=left_out,
-        skipped=fixed.lines(),
-        notes=notes,
-    )
-    write(out, source, splits, preparation)
-    for unused in unused_folders(out):
-        note(
-            f"{unused}: no manifest in {out} uses these copies; where none elsewhere "
-            "does, they may be deleted by hand"
-        )
-    return preparation
+    if options.numbers:
+        _spell(corpus, options.numbers)
+    return name, corpus
+
+
+def _spell(corpus: Corpus, language: str) -> None:
+    """Spell out the digits of all texts."""
+    for utterances in corpus.subsets.values():
+        for n, utterance in enumerate(utterances):
+            if utterance.text:
+                text = spell_numbers(utterance.text, language)
+                utterances[n] = replace(utterance, text=text)
 
 
 def _name_speakers(corpus: Corpus, source: Path) -> None:
@@ -157,62 +160,80 @@ def _choose(
 
 
 def _by_split(
-    items: Sequence[Item],
-    chosen: Mapping[str, Sequence[str]],
-    options: PrepOptions,
-    tell: Note,
-    progress: Progress,
+    items: Sequence[Item], copies: Mapping[str, Utterance]
 ) -> dict[str, list[Utterance]]:
-    """Return the utterances of each split that has any, as they will be written."""
-    splits: dict[str, list[Utterance]] = {split: [] for split in chosen}
+    """Return the utterances of each split, those that were copied as copies."""
+    splits: dict[str, list[Utterance]] = {}
     for item in items:
-        utterance = complete(item)
-        if options.numbers:
-            text = spell_numbers(utterance.text or "", options.numbers)
-            utterance = replace(utterance, text=text)
-        splits[item.split].append(utterance)
-    splits = {split: utterances for split, utterances in splits.items() if utterances}
-    if options.trim:
-        splits, problems = trim_silence(splits, options.trim, progress)
-        _lose(problems, options, tell)
+        utterance = copies.get(item.utterance.id, item.utterance)
+        splits.setdefault(item.split, []).append(utterance)
     return splits
 
 
-def _converted(
+def _summaries(
     splits: Mapping[str, list[Utterance]],
-    out: Path,
+    origins: Mapping[str, Origin],
+    chosen: Mapping[str, list[str]],
     options: PrepOptions,
-    tell: Note,
-    progress: Progress,
-) -> dict[str, list[Utterance]]:
-    """Return the utterances pointing to copies of their audio, which are written."""
+) -> dict[str, Split]:
+    """Return what there is to say about each split."""
+    return {
+        split: summarise(
+            split,
+            utterances,
+            origin=origins[split],
+            # What was carved is of train's subsets.
+            subsets=chosen.get(split) or chosen["train"],
+            text=options.config.text,
+        )
+        for split, utterances in splits.items()
+    }
+
+
+def _trimmed(fixed: Fixed, doctor: Doctor, progress: Progress) -> Fixed:
+    """Return the utterances without silence at their ends, if that is asked."""
+    if not doctor.options.trim:
+        return fixed
+    utterances = [item.utterance for item in fixed.kept]
+    trimmed, problems = trim_silence(utterances, doctor.options.trim, progress)
+    fixed = doctor.lose(fixed, problems)
+    kept = [replace(i, utterance=trimmed[i.utterance.id]) for i in fixed.kept]
+    return replace(fixed, kept=kept)
+
+
+def _copied(
+    fixed: Fixed, examination: Examination, doctor: Doctor, progress: Progress
+) -> tuple[Fixed, Examination, dict[str, Utterance]]:
+    """Copy audio if asked; return what is left, what is found in it, copies by id."""
+    options, folder = doctor.options, free_folder(doctor.out)
+    if not options.resample:
+        return fixed, examination, {}
     made = convert(
-        splits,
-        free_folder(out),
+        _by_split(fixed.kept, {}),
+        folder,
         options.resample,
         shard_minutes=options.shards,
         skip_bad=options.fix,
         progress=progress,
     )
-    _lose([f"{name}: {text}" for name, text in made.problems.items()], options, tell)
+    if made.problems:
+        try:
+            fixed, examination = doctor.clean_splits(doctor.lose(fixed, made.problems))
+        except AsrError:
+            # Made just now, for manifests that will not be.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
     for line in made.notes():
-        tell(line)
-    return {split: entries for split, entries in made.splits.items() if entries}
-
-
-def _lose(problems: Sequence[str], options: PrepOptions, tell: Note) -> None:
-    """Give up, or tell what is left out, where recordings fail that --quick let by."""
-    if problems and not options.fix:
-        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
-        raise CorpusError(f"{problems[0]}{more}; asr prep without --quick finds them")
-    for problem in problems:
-        tell(f"left out {problem}")
+        doctor.tell(line)
+    copies = {u.id: u for entries in made.splits.values() for u in entries}
+    return fixed, examination, copies
 
 
 def _carve_missing(
-    splits: Mapping[str, list[Utterance]], options: PrepOptions, tell: Note
-) -> tuple[dict[str, list[Utterance]], dict[str, Origin]]:
-    """Return all splits, with those carved off train that are missing, and origins."""
+    items: Sequence[Item], options: PrepOptions, tell: Note
+) -> tuple[list[Item], dict[str, Origin]]:
+    """Return the items, those moved that are carved off train, and splits' origins."""
+    splits = _by_split(items, {})
     origins: dict[str, Origin] = dict.fromkeys(splits, "official")
     shares = {}
     if "train" in splits and "dev" not in splits:
@@ -221,12 +242,13 @@ def _carve_missing(
         shares["dev"] = options.dev_share
     shares = {split: share for split, share in shares.items() if share}
     if not shares:
-        return dict(splits), origins
-    carving = carve(splits["train"], shares, options.config.text)
+        return list(items), origins
+    digests = {item.utterance.id: item.signal.digest for item in items if item.signal}
+    carving = carve(splits["train"], shares, options.config.text, digests)
     wanted = " and ".join(reversed(shares))
     if len(carving.splits) == 1:
         tell(f"no {wanted}: {carving.reason}, too few to carve any off train")
-        return dict(splits), origins
+        return list(items), origins
     origins.update(dict.fromkeys(carving.splits, carving.origin))
     if carving.origin == "by speaker":
         tell(f"{wanted} carved off train by speaker: no speaker is in two splits")
@@ -235,6 +257,7 @@ def _carve_missing(
             f"WARNING: {wanted} carved off train by utterance, as {carving.reason}; "
             "error rates on them are too good for new speakers"
         )
-    whole = {**splits, **carving.splits}
-    order = dict.fromkeys(("train", "dev", "test", *splits))
-    return {split: whole[split] for split in order if split in whole}, origins
+    places = {u.id: split for split, us in carving.splits.items() for u in us}
+    moved = [replace(i, split=places.get(i.utterance.id, i.split)) for i in items]
+    order = list(dict.fromkeys(("train", "dev", "test", *splits)))
+    return sorted(moved, key=lambda item: order.index(item.split)), origins

@@ -1,6 +1,6 @@
 """Leaving out the silence at both ends of utterances; audio files stay as they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -14,29 +14,30 @@ from asr.manifest import Utterance
 _RATE = 16000
 #: Seconds of silence left at each end: soft beginnings and endings of words are there.
 MARGIN = 0.1
+#: In a manifest, the decibels by which an utterance was trimmed.
+TRIMMED = "trimmed"
 
 
 def trim_silence(
-    splits: Mapping[str, Sequence[Utterance]], decibels: float, progress: Progress
-) -> tuple[dict[str, list[Utterance]], list[str]]:
+    utterances: Sequence[Utterance], decibels: float, progress: Progress
+) -> tuple[dict[str, Utterance], dict[str, str]]:
     """Return utterances whose offset and duration leave out silence at both ends.
 
     Silent is what lies ``decibels`` or more below the utterance's loudest moment, as
     :func:`librosa.effects.trim` has it. Each recording is decoded.
 
     Returns:
-        The splits, and a line about each utterance that could not be read.
+        The utterances by id, and what is wrong with each that could not be read.
     """
-    pairs = [(split, u) for split, utterances in splits.items() for u in utterances]
-    trimmed: dict[str, list[Utterance]] = {split: [] for split in splits}
-    problems = []
-    with in_order(partial(_trim, decibels), [u for _, u in pairs]) as results:
-        done = progress(results, len(pairs))
-        for (split, utterance), result in zip(pairs, done, strict=True):
+    trimmed: dict[str, Utterance] = {}
+    problems: dict[str, str] = {}
+    with in_order(partial(_trim, decibels), utterances) as results:
+        done = progress(results, len(utterances))
+        for utterance, result in zip(utterances, done, strict=True):
             if isinstance(result, Utterance):
-                trimmed[split].append(result)
+                trimmed[utterance.id] = result
             else:
-                problems.append(f"{utterance.id}: {result}")
+                problems[utterance.id] = str(result)
     return trimmed, problems
 
 
@@ -55,4 +56,10 @@ def _trim(decibels: float, utterance: Utterance) -> Utterance | AudioError:
     last = min(len(samples), end) / _RATE + MARGIN
     if length is not None:
         last = min(last, length)
-    return replace(utterance, offset=utterance.offset + first, duration=last - first)
+    return replace(
+        utterance,
+        offset=utterance.offset + first,
+        duration=last - first,
+        # Tells asr check that the recording is longer on purpose.
+        extra={**utterance.extra, TRIMMED: decibels},
+    )
