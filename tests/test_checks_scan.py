@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 import asr.checks.scan
 from asr.checks.codes import CODES
-from asr.checks.facts import WHOLE, Recording
+from asr.checks.facts import Recording
 from asr.checks.measures import Meter
 from asr.checks.scan import find_signal, scan_file
 
 RATE = 16000
+WHOLE = (0.0, None)
 FATAL = {
     *("file-missing", "file-empty", "file-unreadable", "file-not-audio"),
     *("file-header", "file-truncated", "file-damaged"),
@@ -107,6 +108,22 @@ def test_a_thousand_stretches_are_measured_in_one_pass(tmp_path):
     assert time.perf_counter() - began < 30
     assert found.signals.keys() == set(stretches)
     assert {s.seconds for s in found.signals.values()} <= {0.25, 0.2}
+
+
+def test_thousands_of_stretches_that_overlap_take_little_memory(recording):
+    import tracemalloc
+
+    stretches = [(0.0, 5 + n * 0.002) for n in range(2000)]
+    tracemalloc.start()
+    found = scan_file(recording, stretches)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found.signals) == 2000
+    assert peak < 100_000_000
+    samples = noise(10)
+    for offset, duration in stretches[::400]:
+        alone = measured_alone(samples, 0, round(duration * RATE))
+        assert find_signal(found, offset, duration) == alone
 
 
 @pytest.mark.parametrize("duration", [9.95, 9.96, 10.0, 10.04, 12.0, None])

@@ -5,8 +5,6 @@ from pathlib import Path
 
 #: Offset and duration of a stretch of a recording, seconds; None is to its end.
 Stretch = tuple[float, float | None]
-#: The whole of a recording.
-WHOLE: Stretch = (0.0, None)
 #: Seconds by which a table may be wrong about where a recording ends.
 TOLERANCE = 0.05
 #: Seconds after the end of its recording that an utterance may end without being at the
@@ -40,7 +38,8 @@ class Signal:
         channels: Mean level of each channel.
         speech: Level that 95 % of the frames do not exceed. Frames have 25 ms, do not
             overlap, and are of the mean of all channels, which is what training hears:
-            channels in opposite phase are silent.
+            channels in opposite phase are silent. What lies below 200 Hz is left out
+            (a Hann window parts the two within 80 Hz), so that mains hum is no sound.
         noise: Level that 10 % of the frames do not exceed.
         speech_seconds: Time of the frames above -60 dBFS and above the noise: by 30 %
             of the distance from noise to speech, and by 3 dB at least.
@@ -50,8 +49,9 @@ class Signal:
             least half the peak, 0.01 and 100 steps of the quantisation.
         nonfinite: Samples that are NaN or infinite.
         bandwidth: Highest frequency, Hz, with more than -60 dB of the strongest between
-            200 and 3400 Hz and more than 16 bits' rounding, in the mean spectrum; half
-            the sample rate where there is no upper end, 0 where nothing is heard.
+            200 and 3400 Hz and more than 16 bits' rounding, in the mean spectrum; 0
+            where nothing is heard. Half the sample rate where there is no upper end,
+            and where the stretch is shorter than a frame, so that it is not known.
         digest: Hash of rate, channels and all samples rounded to 16 bits: equal for
             equal audio in any lossless format.
     """
@@ -96,8 +96,9 @@ class Recording:
         format: Container, libsndfile's name (WAV, FLAC, OGG …); "" if not readable.
         sample_rate: Hz; 0 if not readable.
         channels: How many; 0 if not readable.
-        seconds: Decoded audio, or what the header says if it was not decoded; 0 if not
-            readable.
+        seconds: Decoded audio, or what the header says if it was not decoded. 0 if not
+            readable; and, with no problem that is an error, where the header does not
+            say it and nothing was decoded: the length is not known then.
         problems: What is wrong with the file: one that makes it useless at most, the
             most telling, and before any notes.
         signals: What was measured, by stretch; ``asr.checks.scan.find_signal`` knows

@@ -18,6 +18,9 @@ SILENCE = -200.0
 FRAME = 0.025
 #: Shares of the frames that are quieter than the noise and the speech level.
 NOISE_SHARE, SPEECH_SHARE = 0.10, 0.95
+#: Levels of frames leave out what is below this, Hz: mains hum and its third harmonic,
+#: rumble. A Hann window spreads it over so many bins (of 40 Hz) more.
+LOW, _SPREAD = 200.0, 2
 #: A frame holds speech if it is above this level, dBFS, and above the noise by this
 #: share of the distance from noise to speech, and at least by so many dB.
 SPEECH_FLOOR, SPEECH_RISE, SPEECH_MARGIN = -60.0, 0.3, 3.0
@@ -51,9 +54,9 @@ class Meter:
         self._rate = sample_rate
         self._hop = max(1, round(FRAME * sample_rate))
         piece = max(1, _PIECE // channels)
-        piece = max(piece // self._hop * self._hop, min(piece, self._hop))
-        self._buffer = np.empty((piece, channels), np.float32)
-        self._filled = 0
+        #: Samples that are measured at once; what is left over waits for more.
+        self.piece = max(piece // self._hop * self._hop, min(piece, self._hop))
+        self._rest = np.empty((0, channels), np.float32)
         self._count = 0
         self._nonfinite = 0
         #: Bits that any sample has set, of 16: the lowest one is the quantisation's.
@@ -67,25 +70,19 @@ class Meter:
 
     def add(self, block: npt.NDArray[np.float32]) -> None:
         """Measure the next samples, float32, shape (N, C)."""
-        piece = len(self._buffer)
-        while len(block):
-            if not self._filled and len(block) >= piece:
-                self._measure(block[:piece])
-                block = block[piece:]
-                continue
-            count = min(piece - self._filled, len(block))
-            self._buffer[self._filled : self._filled + count] = block[:count]
-            self._filled += count
-            block = block[count:]
-            if self._filled == piece:
-                self._filled = 0
-                self._measure(self._buffer)
+        if len(self._rest):
+            block = np.concatenate([self._rest, block])
+        whole = len(block) // self.piece * self.piece
+        for start in range(0, whole, self.piece):
+            self._measure(block[start : start + self.piece])
+        # A copy, since a view would keep all of the block.
+        self._rest = block[whole:].copy()
 
     def result(self) -> Signal | None:
         """Return what was measured, None of no samples; nothing can be added after."""
-        if self._filled:
-            self._measure(self._buffer[: self._filled])
-            self._filled = 0
+        if len(self._rest):
+            self._measure(self._rest)
+            self._rest = np.empty((0, self._rest.shape[1]), np.float32)
         if not self._count:
             return None
         means = self._sums / self._count
@@ -206,41 +203,51 @@ class _Tops:
 
 
 class _Frames:
-    """Levels and mean spectrum of the frames of 25 ms, without their mean."""
+    """Levels and mean spectrum of the frames of 25 ms, without their mean.
+
+    The level of a frame is that of its spectrum above ``LOW``, by Parseval's theorem.
+    """
 
     def __init__(self, sample_rate: int, hop: int) -> None:
         self._rate = sample_rate
         self._hop = hop
         self._window = np.hanning(hop + 1)[:-1]
         self._rest = np.empty(0)
-        self._levels = np.zeros(_BINS, np.int64)
+        self._levels = np.zeros(_BINS, np.int32)
         self._spectrum = np.zeros(hop // 2 + 1)
+        self._count = 0
+        self._lowest = round(LOW * hop / sample_rate) + _SPREAD
 
     def add(self, samples: Floats) -> None:
         """Add the next samples, shape (N,)."""
         if len(self._rest):
             samples = np.concatenate([self._rest, samples])
         count = len(samples) // self._hop
-        self._rest = samples[count * self._hop :]
+        # A copy, since a view would keep all of the samples.
+        self._rest = samples[count * self._hop :].copy()
         if count:
             self._add(samples[: count * self._hop].reshape(count, self._hop))
 
     def _add(self, frames: Floats) -> None:
-        length = frames.shape[1]
         frames = frames - frames.mean(axis=1, keepdims=True)  # (K, N / K)
-        powers = np.einsum("kn,kn->k", frames, frames) / length
+        spectra = np.fft.rfft(frames * self._window)  # -> (K, F)
+        # One-sided, so that the bins of a signal add up to its mean power.
+        powers = spectra.real**2 + spectra.imag**2
+        powers *= 2 / (self._hop * (self._window**2).sum())
+        self._spectrum += powers.sum(axis=0)
+        self._count += len(frames)
+        self._add_levels(powers[:, self._lowest :].sum(axis=1))
+
+    def _add_levels(self, powers: Floats) -> None:
         levels = 10 * np.log10(powers + 1e-20)
         bins = np.rint((levels - SILENCE) * _BINS_PER_DB).astype(np.int64)
         self._levels += np.bincount(bins.clip(0, _BINS - 1), minlength=_BINS)
-        if length == self._hop:
-            spectra = np.fft.rfft(frames * self._window)  # -> (K, F)
-            self._spectrum += (spectra.real**2 + spectra.imag**2).sum(axis=0)
 
     def percentiles(self) -> tuple[float, float]:
         """Return the level of the quiet and of the loud frames, dBFS."""
         if not self._levels.any():
-            # Shorter than a frame: that is the frame.
-            self._add(self._rest[None])
+            # Shorter than a frame: that is the frame, with all that is in it.
+            self._add_levels(self._rest.var(keepdims=True))
         counts = self._levels.cumsum()
         shares = np.array([NOISE_SHARE, SPEECH_SHARE]) * counts[-1]
         low, high = np.searchsorted(counts, shares) / _BINS_PER_DB + SILENCE
@@ -255,13 +262,15 @@ class _Frames:
         return int(self._levels[first:].sum()) * self._hop / self._rate
 
     def bandwidth(self) -> float:
-        """Return the highest frequency that is used, Hz; 0 if none is."""
-        count = int(self._levels.sum())
+        """Return the highest frequency that is used, Hz; 0 if none is.
+
+        Of less than a frame it is not known, which must not look like a narrow band:
+        half the sample rate.
+        """
         width = self._rate / self._hop
-        if len(self._spectrum) < BAND_BINS or not self._spectrum.any():
-            return 0.0
-        # One-sided, so that the bins of a signal add up to its mean power.
-        power = 2 * self._spectrum / (count * self._hop * (self._window**2).sum())
+        if not self._count or len(self._spectrum) < BAND_BINS:
+            return self._rate / 2
+        power = self._spectrum / self._count
         windows = np.lib.stride_tricks.sliding_window_view(power, BAND_BINS)
         # A median, so that a single tone (a whistle, a screen) is no band.
         smooth = np.median(windows, axis=1)

@@ -3,7 +3,7 @@
 import stat
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +64,7 @@ def scan_file(
         path: The file; whatever is wrong with it is a problem, and never an exception.
         stretches: Offsets and durations to measure, seconds.
         decode: Whether to decode; without it, headers and containers are read, and
-            ``seconds`` is what they say.
+            ``seconds`` is what they say, 0 where they do not.
     """
     try:
         str(path).encode()
@@ -146,8 +146,14 @@ def _open(
             return _settled(recording, wrong(f"header says {rate} Hz", rate))
         if not decode:
             seconds = frames / rate if frames < _UNKNOWN else 0.0
-            return _settled(replace(recording, seconds=seconds), _empty(frames))
+            recording = replace(recording, seconds=seconds)
+            size = f"its size says {seconds:.2f} s" if seconds else "nor does its size"
+            recording = _told(recording, size) if frames else recording
+            return _settled(recording, _empty(frames))
         recording, met = _decode(recording, file, stretches)
+        if met is None:
+            end = f"it was read to its end, {recording.seconds:.2f} s"
+            recording = _told(recording, end)
     if met is not None and not any(problem.code in _FATAL for problem in known):
         with suppress(OSError):
             met = explain(recording.path, container) or met
@@ -169,7 +175,9 @@ def _decode(
     meters = _Meters(wanted, rate, file.channels)
     count, problem = 0, None
     try:
-        for block in _blocks(file):
+        # libFLAC would take a tag that follows the last frame for a broken one.
+        most = promised if file.format == "FLAC" and promised < _UNKNOWN else None
+        for block in _blocks(file, most):
             meters.add(block)
             count += len(block)
     except (soundfile.LibsndfileError, RuntimeError):
@@ -185,11 +193,24 @@ def _decode(
     return recording, problem or _empty(count)
 
 
-def _blocks(file: soundfile.SoundFile) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield the samples, (N, C), in an array that the next block overwrites."""
+def _blocks(
+    file: soundfile.SoundFile, most: int | None
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield the samples, (N, C), in an array that the next block overwrites.
+
+    Args:
+        file: Opened, at its beginning.
+        most: Where to end; None is where the file does.
+    """
     frames = max(1, BLOCK // file.channels)
     buffer = np.empty((frames, file.channels), np.float32)
-    while count := file.buffer_read_into(buffer.data.cast("B"), "float32"):
+    left = float("inf") if most is None else most
+    while left:
+        wanted = buffer[: int(min(frames, left))]
+        count = file.buffer_read_into(wanted.data.cast("B"), "float32")
+        if not count:
+            return
+        left -= count
         yield buffer[:count]
 
 
@@ -203,39 +224,49 @@ class _Meters:
         placed = [(*self._place(stretch), stretch) for stretch in stretches]
         # The next one last; a stretch to the end has None, which has no order.
         self._waiting = sorted(placed, key=lambda each: each[:2], reverse=True)
-        self._running: list[tuple[int, float, Stretch, Meter]] = []
-        self._position = 0
+        self._running: list[_Running] = []
+        #: What some stretch has not measured yet, for all of them, and where it begins.
+        self._recent = np.empty((0, channels), np.float32)
+        self._begin = 0
         self._results: dict[Stretch, Signal] = {}
 
     def add(self, block: npt.NDArray[np.float32]) -> None:
         """Measure the next samples, shape (N, C)."""
-        begin, end = self._position, self._position + len(block)
-        self._position = end
+        self._recent = np.concatenate([self._recent, block])
+        end = self._begin + len(self._recent)
         while self._waiting and self._waiting[-1][0] < end:
             start, stop, stretch = self._waiting.pop()
             meter = Meter(self._rate, self._channels)
-            self._running.append((start, stop, stretch, meter))
+            self._running.append(_Running(stretch, meter, start, stop))
         left = []
-        for start, stop, stretch, meter in self._running:
-            last = end if stop >= end else int(stop)
-            meter.add(block[max(0, start - begin) : last - begin])
-            if stop <= end:
-                self._finish(stretch, meter)
+        for each in self._running:
+            if each.stop <= end:
+                self._finish(each, int(each.stop))
             else:
-                left.append((start, stop, stretch, meter))
+                # In whole pieces, so that thousands need not keep what is left over.
+                self._measure(each, end - (end - each.place) % each.meter.piece)
+                left.append(each)
         self._running = left
+        kept = min((each.place for each in left), default=end)
+        self._recent = self._recent[kept - self._begin :]
+        self._begin = kept
 
     def results(self) -> dict[Stretch, Signal]:
         """Return the measures of all stretches that the recording reaches."""
-        for _, _, stretch, meter in self._running:
-            self._finish(stretch, meter)
+        for each in self._running:
+            self._finish(each, self._begin + len(self._recent))
         self._running = []
         return self._results
 
-    def _finish(self, stretch: Stretch, meter: Meter) -> None:
-        signal = meter.result()
+    def _measure(self, each: "_Running", end: int) -> None:
+        each.meter.add(self._recent[each.place - self._begin : end - self._begin])
+        each.place = end
+
+    def _finish(self, each: "_Running", end: int) -> None:
+        self._measure(each, end)
+        signal = each.meter.result()
         if signal is not None:
-            self._results[stretch] = signal
+            self._results[each.stretch] = signal
 
     def _place(self, stretch: Stretch) -> tuple[int, float]:
         """Return the first sample and the one after the last, as ``read_audio`` has."""
@@ -246,12 +277,38 @@ class _Meters:
         return start, start + max(1, round(duration * self._rate))
 
 
+@dataclass
+class _Running:
+    """A stretch that is being measured.
+
+    Attributes:
+        stretch: As it was asked for.
+        meter: Measures it.
+        place: The first sample that was not measured yet.
+        stop: The sample after its last one.
+    """
+
+    stretch: Stretch
+    meter: Meter
+    place: int
+    stop: float
+
+
 def _suffix(path: Path, found: str) -> tuple[FileProblem, ...]:
     formats = _FORMATS.get(path.suffix.lower())
     if formats is None or found in formats:
         return ()
     message = f"named {path.suffix}, but it is {found}"
     return (FileProblem(code="file-suffix", message=message),)
+
+
+def _told(recording: Recording, how: str) -> Recording:
+    """Return the recording with how its length is known where no header says it."""
+    problems = tuple(
+        replace(p, message=f"{p.message}; {how}") if p.code == "file-length" else p
+        for p in recording.problems
+    )
+    return replace(recording, problems=problems)
 
 
 def _empty(frames: int) -> FileProblem | None:
