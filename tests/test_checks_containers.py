@@ -6,10 +6,10 @@ import soundfile
 
 from asr.checks.codes import CODES
 from asr.checks.containers import examine
-from asr.checks.facts import WHOLE
 from asr.checks.scan import scan_file
 
 RATE = 16000
+WHOLE = (0.0, None)
 SECONDS = 4.0
 #: Suffix and what soundfile is to write.
 FORMATS = {
@@ -131,6 +131,9 @@ def test_a_wav_written_into_a_pipe(tmp_path, size):
     path.write_bytes(data)
     assert codes(path) == ["file-length"]
     assert scan_file(path, []).seconds == SECONDS
+    quick = scan_file(path, [], decode=False)
+    assert quick.seconds == SECONDS
+    assert quick.problems[0].message.endswith("; its size says 4.00 s")
 
 
 def test_an_au_written_into_a_pipe(tmp_path):
@@ -153,6 +156,15 @@ def test_a_flac_written_into_a_pipe(tmp_path):
     assert found.seconds == SECONDS
     assert found.signals[(3.5, None)].seconds == 0.5
     assert found.signals[WHOLE].seconds == SECONDS
+    assert found.problems[0].message == (
+        "header does not say how many samples follow; it was read to its end, 4.00 s"
+    )
+    # Of the header alone the length is not known, and the file is not broken.
+    (problem,) = scan_file(path, [WHOLE], decode=False).problems
+    assert scan_file(path, [WHOLE], decode=False).seconds == 0
+    assert problem.message == (
+        "header does not say how many samples follow; nor does its size"
+    )
 
 
 def test_a_sphere_file_without_a_sample_count(tmp_path):
@@ -211,6 +223,19 @@ def test_a_page_lost_midway(tmp_path, name):
     assert problem.message.startswith("a page is missing at ")
 
 
+@pytest.mark.parametrize("decode", [True, False])
+@pytest.mark.parametrize("name", ["vorbis", "opus"])
+def test_a_second_recording_in_an_ogg_file(tmp_path, name, decode):
+    first = written(tmp_path, name, voice(2)).read_bytes()
+    path = written(tmp_path, name, voice(3))
+    path.write_bytes(first + path.read_bytes())
+    assert soundfile.info(path).duration == 2
+    found = scan_file(path, [WHOLE], decode=decode)
+    (problem,) = found.problems
+    assert (problem.code, problem.value) == ("file-damaged", 2.0)
+    assert problem.message == "a second recording begins at 2.00 s and is not read"
+
+
 @pytest.mark.parametrize("name", ["flac", "flac-24", "vorbis", "opus"])
 def test_a_flipped_bit_where_there_are_checksums(tmp_path, name):
     path = written(tmp_path, name)
@@ -247,6 +272,31 @@ def test_a_flac_cut_within_its_last_frame(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     assert codes(path) == ["file-truncated"]
     assert "file holds 3.8" in scan_file(path, []).problems[0].message
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
+@pytest.mark.parametrize(
+    "junk", [b"TAG" + b"x" * 125, b"\n", bytes(1000), bytes(3_000_000), b"\xff\xf8" * 9]
+)
+def test_what_follows_the_last_frame_of_a_flac_is_no_damage(tmp_path, junk, subtype):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, voice(), RATE, subtype=subtype)
+    path.write_bytes(path.read_bytes() + junk)
+    found = scan_file(path, [WHOLE])
+    assert found.problems == ()
+    assert found.seconds == SECONDS
+    samples, _ = soundfile.read(path, dtype="float32")
+    assert len(samples) == SECONDS * RATE
+    assert codes(path, decode=False) == []
+
+
+@pytest.mark.parametrize("junk", [b"", b"TAG" + b"x" * 125, b"\n", bytes(1000)])
+def test_damage_midway_is_no_end_whatever_follows(tmp_path, junk):
+    path = written(tmp_path, "flac")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path.write_bytes(data + junk)
+    assert codes(path) == ["file-damaged"]
 
 
 def test_tags_before_and_after_an_mp3_are_no_damage(tmp_path):

@@ -9,6 +9,8 @@ from asr.checks.reading import fewer, no_audio, read_at, skip_id3, unsaid, wrong
 
 #: Bytes from the end in which the last frame begins; one may have 2 MB.
 _LAST_FRAME = 1 << 21
+#: Bytes of a tag of MP3's, and a line feed or so, that may follow the last frame.
+_TAG = 128 + 4
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,10 @@ def flac(file: BinaryIO, size: int) -> list[FileProblem]:
     if not header.total:
         holds = header.audio < size
         return [unsaid("header does not say how many samples follow")] if holds else []
-    _, start, end = _last_frame(file, size, header)
-    if end >= header.total:
+    position, start, end = _last_frame(file, size, header)
+    # Where so much at the end is no audio (zeros, as a rule), decoding has to tell.
+    padded = not position and size - header.audio > _LAST_FRAME
+    if end >= header.total or padded:
         return []
     # Of the last frame that begins there is hardly ever all.
     return [fewer(header.total / header.rate, start / header.rate)]
@@ -61,7 +65,7 @@ def flac_cut(file: BinaryIO, size: int) -> FileProblem | None:
         return None
     position, start, _ = _last_frame(file, size, header)
     data = read_at(file, position, min(size - position, _LAST_FRAME))
-    if not position or not _crc16(data):  # the frame ends with its own checksum
+    if not position or _is_whole(data):
         return None
     return fewer(header.total / header.rate, start / header.rate)
 
@@ -167,8 +171,11 @@ def _crc8(data: bytes) -> int:
     return value
 
 
-def _crc16(data: bytes) -> int:
-    value = 0
-    for byte in data:
+def _is_whole(data: bytes) -> bool:
+    """Return whether a frame ends with its checksum, at the end or before a tag."""
+    value, end = 0, len(data) - _TAG
+    for n, byte in enumerate(data):
         value = value << 8 & 0xFFFF ^ _CRC16[value >> 8 ^ byte]
-    return value
+        if not value and n + 1 >= end:
+            return True
+    return False

@@ -43,6 +43,8 @@ class Page:
 def ogg(file: BinaryIO, size: int) -> list[FileProblem]:
     """Return what is wrong with an Ogg file: pages lost, damaged or cut off.
 
+    Of streams that follow one another (RFC 3533, chained) libsndfile reads the first.
+
     Source:
         RFC 3533 (Ogg), RFC 7845 (Opus in it: 48 kHz, whatever rate was recorded).
     """
@@ -56,6 +58,8 @@ def ogg(file: BinaryIO, size: int) -> list[FileProblem]:
             ended.discard(serial)
             break
         if page.flags & 2:
+            if ended:
+                return [problem or _second(seconds)]
             clocks[serial] = _ogg_clock(page.payload)
         elif problem is None:
             missing = page.number - numbers.get(serial, page.number - 1) - 1
@@ -75,6 +79,11 @@ def ogg(file: BinaryIO, size: int) -> list[FileProblem]:
     if serial is None or serial not in ended:
         return [no_end(seconds)]
     return [problem] if problem else []
+
+
+def _second(seconds: float) -> FileProblem:
+    message = f"a second recording begins at {seconds:.2f} s and is not read"
+    return FileProblem(code="file-damaged", message=message, value=round(seconds, 3))
 
 
 def ogg_pages(file: BinaryIO, size: int) -> Iterator[Page]:
