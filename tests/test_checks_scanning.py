@@ -13,12 +13,12 @@ import soundfile
 import asr.checks.scanning
 from asr.checks import cache as caches
 from asr.checks import workers
-from asr.checks.facts import WHOLE
 from asr.checks.scan import find_signal
 from asr.checks.scanning import scan
 from asr.errors import FileError
 
 RATE = 16000
+WHOLE = (0.0, None)
 
 
 @pytest.fixture
@@ -198,28 +198,91 @@ def test_relative_paths_are_known_by_where_they_lead(paths, folder, monkeypatch)
     assert found[Path("0.wav")].path == Path("0.wav")
 
 
+NESTED = "[" * 100_000
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
         lambda text: "",
         lambda text: "\0\0\0",
         lambda text: "[]\n" + text,
-        lambda text: text[: len(text) // 2],
-        lambda text: text.replace('"scan": 1', '"scan": 0'),
+        lambda text: NESTED,
+        lambda text: text.replace(f'"scan": {caches.VERSION}', '"scan": 0'),
         lambda text: text.replace('"asr": "', '"asr": "older '),
         lambda text: text.replace('"peak"', '"peek"'),
-        lambda text: text + "[1, 2]\n",
-        lambda text: text + '{"path": 1}\n',
         lambda text: text.replace('"stretches": [', '"stretches": [1, '),
     ],
 )
 def test_a_cache_that_is_damaged_or_older_is_none(paths, folder, spoil):
     cache, watch = folder / "scan.cache", Watch()
     first = scan(whole(paths), cache=cache)
-    cache.write_text(spoil(cache.read_text()))
+    text = cache.read_text()
+    assert spoil(text) != text
+    cache.write_text(spoil(text))
     assert scan(whole(paths), cache=cache, progress=watch) == first
     assert len(watch.read) == len(paths)
     assert len(caches.read_cache(cache)) == len(paths)
+
+
+@pytest.mark.parametrize("line", ["[1, 2]", '{"path": 1}', "null", NESTED, "{", ""])
+def test_lines_that_are_no_entries_are_skipped(paths, folder, line):
+    cache, watch = folder / "scan.cache", Watch()
+    first = scan(whole(paths), cache=cache)
+    cache.write_text(cache.read_text() + line + "\n")
+    assert scan(whole(paths), cache=cache, progress=watch) == first
+    assert watch.read == []
+
+
+def edited(record, place, value):
+    """Return a record of the cache with something else at a place in it."""
+    *way, last = place
+    inner = record
+    for key in way:
+        inner = inner[key]
+    assert type(inner[last]) is not type(value) or not value
+    inner[last] = value
+    return record
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (["path"], None),
+        (["channels"], "1"),
+        (["sample_rate"], None),
+        (["format"], 1),
+        (["seconds"], None),
+        (["seconds"], "4"),
+        (["seconds"], 10**400),
+        (["decoded"], 1),
+        (["problems"], None),
+        (["problems", 0], "file-suffix"),
+        (["problems", 0, "code"], ""),
+        (["problems", 0, "message"], None),
+        (["problems", 0, "value"], "4"),
+        (["stretches"], None),
+        (["stretches", 0], 1),
+        (["stretches", 0, 0], "0"),
+        (["stretches", 0, 1], "1"),
+        (["stretches", 0, 2], 1),
+        (["stretches", 0, 2, "channels"], []),
+        (["stretches", 0, 2, "channels"], -20.0),
+        (["stretches", 0, 2, "channels", 0], None),
+        (["stretches", 0, 2, "speech"], None),
+        (["stretches", 0, 2, "bandwidth"], "8000"),
+        (["stretches", 0, 2, "digest"], 0),
+    ],
+)
+def test_an_entry_that_somebody_edited_is_none(folder, place, value):
+    cache, watch = folder / "scan.cache", Watch()
+    path = (folder / "0.wav").rename(folder / "0.flac")  # which is a problem
+    first = scan({path: [WHOLE]}, cache=cache)
+    head, line = cache.read_text().splitlines()
+    record = edited(json.loads(line), place, value)
+    cache.write_text(f"{head}\n{json.dumps(record)}\n")
+    assert scan({path: [WHOLE]}, cache=cache, progress=watch) == first
+    assert watch.read == ["0.flac"]
 
 
 def test_bytes_that_are_no_text_in_the_cache(paths, folder):
@@ -340,7 +403,6 @@ _INTERRUPTED = """
 import sys, threading, _thread
 from pathlib import Path
 import asr.checks.scanning as scanning
-from asr.checks.facts import WHOLE
 
 if __name__ == "__main__":
     scanning._FEW_BYTES = 0
@@ -350,7 +412,7 @@ if __name__ == "__main__":
         for item in items:
             yield item
             print("started", flush=True)  # and this one is known
-    scanning.scan({p: [WHOLE] for p in paths}, cache=folder / "scan.cache",
+    scanning.scan({p: [(0.0, None)] for p in paths}, cache=folder / "scan.cache",
                   workers=2, progress=started)
 """
 
