@@ -286,12 +286,68 @@ def test_splits_in_another_case():
     assert findings(subject({"train": ENGLISH, "dev": ["A B"], "he": ["שלום"]})) == []
 
 
-def test_inventory_counts_by_split():
-    counts = texts.inventory(subject({"train": ["Ab b"], "dev": ["c"]}))
-    assert counts == {
-        " ": {"train": 1, "dev": 0},
-        "a": {"train": 1, "dev": 0},
-        "b": {"train": 2, "dev": 0},
-        "c": {"train": 0, "dev": 1},
-    }
-    assert list(counts) == sorted(counts)
+@pytest.mark.parametrize("text", ["二〇二六年", "一九〇〇", "\ua6e6\ua6a0\ua6ef"])
+def test_numbers_that_spell_are_letters(text):
+    assert findings(subject([*CLEAN, text])) == []
+
+
+@pytest.mark.parametrize("text", ["〡〢", "Ⅷ", "①"])
+def test_other_numbers_are_none(text):
+    assert {f.code for f in findings(subject([*CLEAN, text]))} == {"text-digits"}
+
+
+TONED = {
+    "jyutping": ["ngo5 hai6 jan4", "nei5hou2 aa3", "ngo5 m4 zi1"],
+    "superscripts": ["kwi¹⁴ ta³", "sha²-la³ ka", "ĩ\u0301¹ tu⁵"],
+}
+
+
+@pytest.mark.parametrize("name", TONED)
+def test_digits_that_spell_tones_are_noted_once(name):
+    texts = TONED[name] * 5
+    (note,) = findings(subject([*texts, "aa", "ta"]))
+    assert (note.code, note.severity, note.id) == ("text-digits", "note", None)
+    assert note.message.startswith("words end in digits in 88% of the texts")
+    assert repr(texts[0].split()[0]) in note.message
+    # Other digits are as elsewhere.
+    note, other = findings(subject([*texts, f"{texts[0]} 35 1984a 3rd ma1984"]))
+    assert (note.id, other.id) == (None, "train-15")
+    assert other.value == ["35", "1984a", "3rd", "ma1984"]
+
+
+def test_digits_that_end_words_now_and_then_are_no_tones():
+    few = ["the A4 and B2 of mp3", *ENGLISH]
+    assert [f.id for f in findings(subject(few))] == ["train-0"]
+    product = ["turn on light1", "light1 off", "light1 please"]
+    assert [f.id for f in findings(subject(product))] == [
+        "train-0",
+        "train-1",
+        "train-2",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("۵\u200cساله", "CD\u200cها", "«او»\u200cها", "می\u200cخواهم", "۵\u200c۶ تا"),
+        *("ها\u200c و", "क्\u200d", "क्\u200dCD", "ᠨᠠᠷ\u180eᠠ"),
+    ],
+)
+def test_joiners_of_scripts_that_have_them(text):
+    codes = {f.code for f in findings(subject([*CLEAN, text]))}
+    assert codes <= {"text-digits"}
+
+
+@pytest.mark.parametrize(
+    "text", ["ca\u200ct", "a \u200cها", "\u200cها", "ca\u180et", "a\u200c\u200d"]
+)
+def test_joiners_elsewhere(text):
+    assert [f.code for f in findings(subject([*CLEAN, text]))] == ["text-invisible"]
+
+
+def test_the_word_that_is_named_has_the_defect():
+    ((_, _, message, mended),) = found("می\u200cخواهم ca\u200ct", beside=CLEAN)
+    assert message == "U+200C ZERO WIDTH NON-JOINER in 'ca\\u200ct'"
+    assert mended == "می\u200cخواهم cat"
+    ((_, _, message, mended),) = found("ŋ\u0301 cafe\u0301 a")
+    assert message.startswith("U+0301 COMBINING ACUTE ACCENT in 'cafe\u0301';")

@@ -3,7 +3,9 @@
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
+from itertools import groupby
 from typing import Literal
 
 from asr.errors import some
@@ -23,11 +25,18 @@ BLANK = re.compile(r"[\u034f\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _SEEN = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u08e2\U000110bd")
 #: Format characters that spell words in some scripts.
 JOINERS = "\u200c\u200d"
+#: The same, and one of Mongolian's vowels, which the normaliser removes.
+_SPELLING = f"{JOINERS}\u180e"
 #: Scripts that spell with zero-width joiners and non-joiners.
 _JOINING = re.compile(
-    "ARABIC|SYRIAC|NKO|MANDAIC|MONGOLIAN|DEVANAGARI|BENGALI|GURMUKHI|GUJARATI|ORIYA|"
-    "TAMIL|TELUGU|KANNADA|MALAYALAM|SINHALA|MYANMAR|KHMER|TIBETAN|BALINESE|JAVANESE"
+    "(EXTENDED )?ARABIC|SYRIAC|NKO|MANDAIC|MONGOLIAN|DEVANAGARI|BENGALI|GURMUKHI|"
+    "GUJARATI|ORIYA|TAMIL|TELUGU|KANNADA|MALAYALAM|SINHALA|MYANMAR|KHMER|TIBETAN|BALINESE|JAVANESE"
 )
+#: Letters of words, though numbers to Unicode: the zero of Chinese (二〇二六), and ten
+#: letters of Bamum that are its digits as well.
+_LETTERS = re.compile("[\u3007\ua6e6-\ua6ef]")
+#: Digits that end a syllable, at most: contours of tones have two or three.
+_TONES = 3
 #: Names that unicodedata has not, of the control characters one meets.
 _CONTROLS = {
     "\x00": "NULL",
@@ -43,14 +52,25 @@ _CONTROLS = {
 }
 
 
-def describe(found: Counter[str], text: str) -> str:
-    """Return characters with code points, names, counts, and a word they stand in."""
+def describe(
+    found: Counter[str], text: str, places: Sequence[int] | None = None
+) -> str:
+    """Return characters with code points, names, counts, and a word they stand in.
+
+    Args:
+        found: The characters, and how many there are of each.
+        text: Where they stand.
+        places: Those in it that are meant; None is wherever they stand.
+    """
+    first = {text[place]: place for place in reversed(places or ())}
     named = []
     for character, count in found.most_common():
         times = f" {count} times" if count > 1 else ""
         name = unicodedata.name(character, _CONTROLS.get(character, ""))
         code = f"U+{ord(character):04X} {name}".strip()
-        word = next((word for word in text.split(" ") if character in word), text)
+        place = first.get(character, text.find(character))
+        begin, end = text.rfind(" ", 0, place + 1) + 1, text.find(" ", place)
+        word = text[begin : None if end < 0 else end] if place >= 0 else text
         named.append(f"{code}{times} in {short(word)}")
     return some(named, most=4)
 
@@ -81,7 +101,23 @@ def is_decomposed(character: str) -> bool:
 @cache
 def is_number(character: str) -> bool:
     """Return whether it is a digit or another number (½, Ⅷ), in any script."""
-    return unicodedata.category(character)[0] == "N"
+    number = unicodedata.category(character)[0] == "N"
+    return number and not _LETTERS.match(character)
+
+
+def has_tones(word: str) -> bool:
+    """Return whether a word has digits, and all as syllables have that end with tones.
+
+    >>> has_tones("hai6"), has_tones("kwi¹⁴-ta³"), has_tones("3rd"), has_tones("a1984")
+    (True, True, False, False)
+    """
+    parts = ["".join(part) for _, part in groupby(word, is_number)]
+    if len(parts) < 2 or is_number(word[0]):
+        return False
+    ends, numbers = parts[::2], parts[1::2]
+    return all(len(number) <= _TONES for number in numbers) and all(
+        unicodedata.category(end[-1])[0] in "LM" for end in ends[: len(numbers)]
+    )
 
 
 @cache
@@ -121,14 +157,23 @@ def invisible_places(text: str) -> list[int]:
         or (
             unicodedata.category(character) == "Cf"
             and character not in _SEEN
-            and not (character in JOINERS and _joins(text[:n]))
+            and not (character in _SPELLING and _joins(text, n))
         )
     ]
 
 
-def _joins(before: str) -> bool:
-    """Return whether a joiner spells something after this."""
-    for character in reversed(before[-8:]):
-        if character not in JOINERS:
-            return bool(_JOINING.match(unicodedata.name(character, "")))
-    return False
+def _joins(text: str, place: int) -> bool:
+    """Return whether a joiner spells something where it is.
+
+    It does after a letter of such a script, and between anything and one: Persian
+    endings are parted so from digits, Latin letters and quotation marks.
+    """
+    before = text[max(0, place - 8) : place].rstrip(_SPELLING)[-1:]
+    after = text[place + 1 : place + 9].lstrip(_SPELLING)[:1]
+    apart = not before or before.isspace()
+    return _is_joining(before) or (not apart and _is_joining(after))
+
+
+def _is_joining(character: str) -> bool:
+    name = unicodedata.name(character, "") if character else ""
+    return bool(_JOINING.match(name))

@@ -5,6 +5,7 @@ normaliser mends or removes without a loss is a note. Every finding that mends a
 mends all of it, so that it does not matter which of several is applied.
 """
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from asr.checks.characters import (
     SHAPES,
     SPOKEN,
     describe,
+    has_tones,
     invisible_places,
     is_control,
     is_decomposed,
@@ -38,10 +40,14 @@ _ENOUGH_TEXTS, _ENOUGH_CHARACTERS = 300, 10_000
 _RARE = 2
 #: Different characters of a script (Han, Hangul) from which on rare ones are usual.
 _MANY = 150
+#: Share of the texts with words that end in digits above which these are tones, and
+#: how many different ones there must be: one could be the name of a product.
+_TONED, _TONED_WORDS = 0.5, 3
 #: Letters that have a case, from which on a split's use of it can be told.
 _ENOUGH_LETTERS = 100
 #: Shares of capitals above which a split is upper case, below which it is lower case.
 _UPPER, _LOWER = 0.9, 0.01
+_WORD = re.compile(r"\S+")
 
 
 def missing(subject: Subject) -> Iterator[Finding]:
@@ -86,8 +92,8 @@ def rare(subject: Subject) -> Iterator[Finding]:
     size = sum(len(item.text) for item in subject.train)
     if len(subject.train) < _ENOUGH_TEXTS or size < _ENOUGH_CHARACTERS:
         return
-    few = {c for c, n in counts.items() if n <= _RARE and not is_number(c)}
-    few -= SPOKEN
+    few = {c for c, n in counts.items() if n <= _RARE and c not in SPOKEN}
+    few = {c for c in few if unicodedata.category(c)[0] != "N"}
     inventory = Counter(script(c) for c in counts)
     for item in subject.train:
         found = Counter(c for c in item.text if c in few)
@@ -127,12 +133,13 @@ def form(subject: Subject) -> Iterator[Finding]:
         }
     for item, text in written:
         if mixed and not is_form("NFC", text):
-            words = [word for word in text.split() if not is_form("NFC", word)]
-            marks = Counter(c for c in "".join(words) if is_decomposed(c))
-            message = f"{describe(marks, text)}; normalisation composes it"
+            words = [w for w in _WORD.finditer(text) if not is_form("NFC", w[0])]
+            places = [n for w in words for n in range(*w.span())]
+            places = [n for n in places if is_decomposed(text[n])]
+            marks = describe(Counter(text[n] for n in places), text, places)
             yield item.finding(
-                *("text-form", message),
-                value=words,
+                *("text-form", f"{marks}; normalisation composes it"),
+                value=[word[0] for word in words],
                 severity="note",
                 mended=mend.fields(text),
             )
@@ -163,9 +170,32 @@ def lookalikes(subject: Subject) -> Iterator[Finding]:
 
 
 def digits(subject: Subject) -> Iterator[Finding]:
-    """Yield utterances with digits or other numbers left after normalisation."""
+    """Yield utterances with digits or other numbers left after normalisation.
+
+    Where most texts have words that end in digits, those spell tones (Jyutping, or
+    superscripts): one note for all.
+    """
+    found = []
     for item in subject.items:
         words = [word for word in item.text.split() if any(map(is_number, word))]
+        if words:
+            found.append((item, words))
+    toned = [[word for word in words if has_tones(word)] for _, words in found]
+    share = sum(map(bool, toned)) / max(
+        1, sum(bool(item.text) for item in subject.items)
+    )
+    different = dict.fromkeys(word for words in toned for word in words)
+    tones = share > _TONED and len(different) >= _TONED_WORDS
+    if tones:
+        message = (
+            f"words end in digits in {share:.0%} of the texts, which is taken for how "
+            f"tones are written: {some(map(repr, different), most=3)}"
+        )
+        yield Finding(
+            code="text-digits", severity="note", message=message, value=round(share, 4)
+        )
+    for item, words in found:
+        words = [word for word in words if not (tones and has_tones(word))]
         if words:
             message = f"{some(map(repr, words), most=5)} in the normalised text"
             yield item.finding("text-digits", message, value=words)
@@ -216,12 +246,13 @@ def invisible(subject: Subject) -> Iterator[Finding]:
     """
     mend = _Mender(subject)
     for item, text in _written(subject):
-        found = Counter(text[n] for n in invisible_places(text))
+        places = invisible_places(text)
+        found = Counter(text[n] for n in places)
         if found:
             survives = any(c in JOINERS or BLANK.match(c) for c in found)
             severity: Severity = "warning" if survives else "note"
             yield item.finding(
-                *("text-invisible", describe(found, text)),
+                *("text-invisible", describe(found, text, places)),
                 value=[f"U+{ord(c):04X}" for c in found],
                 severity=severity,
                 mended=mend.fields(text),
@@ -261,22 +292,6 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     *(missing, empty, without_token, rare, form, lookalikes, digits, symbols),
     *(control, invisible, case),
 )
-
-
-def inventory(subject: Subject) -> dict[str, dict[str, int]]:
-    """Return how often each character of the normalised texts occurs in each split.
-
-    Characters are sorted by code point; each has every split, in their order.
-    """
-    counts = {
-        split: Counter("".join(item.text for item in items))
-        for split, items in subject.splits.items()
-    }
-    characters: set[str] = set().union(*counts.values())
-    return {
-        character: {split: count[character] for split, count in counts.items()}
-        for character in sorted(characters)
-    }
 
 
 class _Mender:
