@@ -443,7 +443,9 @@ def _(it, what):
 
 @plants("", {f"as-{c}": c for c in ("ULAW", "MS_ADPCM", "PCM_U8", "PCM_24", "DOUBLE")})
 def _(it, coding):
-    it.write(it.encoded(subtype=coding))
+    # MS ADPCM fills up its last block, of 0.1 s.
+    data = it.encoded(subtype=coding)
+    it.write(data, duration=soundfile.info(BytesIO(data)).duration)
 
 
 @plants("", {f"whole{suffix}": suffix for suffix in CODINGS})
@@ -564,6 +566,21 @@ def spoil(it, change):
 
 for code, table in SIGNALS.items():
     plants(code, table)(spoil)
+
+
+def humming(samples):
+    """Return the samples with mains hum among them."""
+    time = np.arange(len(samples)) / RATE
+    hum = np.sin(2 * np.pi * 50 * time) + 0.5 * np.sin(2 * np.pi * 150 * time)
+    return samples / 32768 + 0.1 * hum
+
+
+@plant("hum", "")
+def _(it):
+    # Long enough for hum to hide most of it.
+    while it.seconds < (3 if an4() else 2):
+        it.another()
+    spoil(it, humming)
 
 
 @plants("signal-nonfinite", {"nan": np.nan, "infinity": np.inf, "minus": -np.inf})
@@ -723,7 +740,8 @@ def _(it):
 @plant("much-text", "pair-rate")
 def _(it):
     # Speech of a second among noise: there are frames enough for CTC.
-    second = it.samples[len(it.samples) // 3 :][:RATE]
+    second = to_peak(it.samples[len(it.samples) // 3 :][:RATE], 20_000)
+    second = second.astype(np.int16)
     noise = np.random.default_rng(1).normal(0, 2, 6 * RATE).astype(np.int16)
     it.samples = np.concatenate([noise, second, noise])
     it.text = "quite a different and much longer sentence " * 7

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import asr.checks.scan
 from asr.checks.codes import CODES
-from asr.checks.facts import Recording
+from asr.checks.facts import TOLERANCE, Recording
 from asr.checks.measures import Meter
 from asr.checks.scan import find_signal, scan_file
 
@@ -81,7 +81,7 @@ def measured_alone(samples, begin, end):
         st.tuples(st.floats(0, 11), st.none() | st.floats(0, 11)),
         max_size=12,
     ),
-    st.integers(1, 200_000),
+    st.integers(50, 200_000),
 )
 def test_stretches_are_what_they_would_be_alone(
     recording, monkeypatch, stretches, block
@@ -94,7 +94,7 @@ def test_stretches_are_what_they_would_be_alone(
         signal = find_signal(found, offset, duration)
         begin = round(offset * RATE)
         end = None
-        if duration is not None and not (offset == 0 and duration >= 9.95):
+        if duration is not None and offset + duration < 10 - TOLERANCE:
             end = begin + max(1, round(duration * RATE))
         assert signal == measured_alone(samples, begin, end)
 
@@ -113,15 +113,15 @@ def test_a_thousand_stretches_are_measured_in_one_pass(tmp_path):
 def test_thousands_of_stretches_that_overlap_take_little_memory(recording):
     import tracemalloc
 
-    stretches = [(0.0, 5 + n * 0.002) for n in range(2000)]
+    stretches = [(0.0, 5 + n * 0.01) for n in range(400)]
     tracemalloc.start()
     found = scan_file(recording, stretches)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert len(found.signals) == 2000
-    assert peak < 100_000_000
+    assert len(found.signals) == 400
+    assert peak < 30_000_000
     samples = noise(10)
-    for offset, duration in stretches[::400]:
+    for offset, duration in stretches[::80]:
         alone = measured_alone(samples, 0, round(duration * RATE))
         assert find_signal(found, offset, duration) == alone
 

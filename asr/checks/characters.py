@@ -30,7 +30,8 @@ _SPELLING = f"{JOINERS}\u180e"
 #: Scripts that spell with zero-width joiners and non-joiners.
 _JOINING = re.compile(
     "(EXTENDED )?ARABIC|SYRIAC|NKO|MANDAIC|MONGOLIAN|DEVANAGARI|BENGALI|GURMUKHI|"
-    "GUJARATI|ORIYA|TAMIL|TELUGU|KANNADA|MALAYALAM|SINHALA|MYANMAR|KHMER|TIBETAN|BALINESE|JAVANESE"
+    "GUJARATI|ORIYA|TAMIL|TELUGU|KANNADA|MALAYALAM|SINHALA|MYANMAR|KHMER|TIBETAN|"
+    "BALINESE|JAVANESE"
 )
 #: Letters of words, though numbers to Unicode: the zero of Chinese (二〇二六), and ten
 #: letters of Bamum that are its digits as well.
@@ -69,7 +70,7 @@ def describe(
         name = unicodedata.name(character, _CONTROLS.get(character, ""))
         code = f"U+{ord(character):04X} {name}".strip()
         place = first.get(character, text.find(character))
-        begin, end = text.rfind(" ", 0, place + 1) + 1, text.find(" ", place)
+        begin, end = text.rfind(" ", 0, place) + 1, text.find(" ", place)
         word = text[begin : None if end < 0 else end] if place >= 0 else text
         named.append(f"{code}{times} in {short(word)}")
     return some(named, most=4)
