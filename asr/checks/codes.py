@@ -71,7 +71,7 @@ CODES: dict[str, Code] = {
     ),
     "file-length": Code(
         *("files", "note", "", "header does not say how long the recording is"),
-        "It was read to its end; other programs may need it converted.",
+        "Other programs may need it converted.",
     ),
     "place-range": Code(
         *("files", "error", "exclude", "utterance lies outside its recording"),
