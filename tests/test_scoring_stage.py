@@ -164,6 +164,35 @@ def test_several_systems_are_shown_by_name_and_in_a_table(files):
     assert worst_of_all(scores, 1).startswith("h0\n1 [ 1 / 2")
 
 
+def test_what_one_system_lacks_is_skipped_for_all(tmp_path, files):
+    # Over what each has the first would be worse, over what both have it is better.
+    refs = {str(n): "a b" for n in range(20)}
+    one = {n: "a b" if int(n) < 8 else "x y" for n in refs}
+    other = {n: "a x" for n in refs if int(n) < 8 or n == "19"}
+    del one["19"]
+    scores = files(refs, one, {**other, "z": "a"}, missing="skip")
+    first, second = (system.score for system in scores.systems)
+    assert [u.id for u in first.utterances] == [u.id for u in second.utterances]
+    assert (first.total.wer, second.total.wer) == (0, 0.5)
+    [comparison] = scores.comparisons
+    assert comparison.difference == first.total.wer - second.total.wer
+    assert "h0 is better than h1 by 50.00 points" in overview(scores)
+    assert first.missing == ("19",)
+    assert len(second.missing) == len(first.left_out) == 11
+    assert second.left_out == ("19",)
+    assert second.extra == ("z",)
+    assert "h0: 1 in REF but not in HYP, left out: 19" in remarks(scores)
+    shown = "h1: 1 in HYP but not in another system's, left out of all systems' scores"
+    assert f"{shown}: 19" in remarks(scores)
+    assert "8 scored, 1 without a hypothesis left out, 11 that another" in overview(
+        scores
+    )
+    with pytest.raises(ScoreError, match="no utterance of REF has a hypothesis of ev"):
+        files({"1": "a", "2": "b"}, {"1": "a"}, {"2": "b"}, missing="skip")
+    with pytest.raises(ScoreError, match="HYP has none of REF's 2 utterances"):
+        files({"1": "a", "2": "b"}, {"3": "a"}, {"2": "b"}, missing="skip")
+
+
 def test_a_name_for_each_system(tmp_path):
     ref = rows(tmp_path / "ref.jsonl", {"1": "a"})
     paths = []

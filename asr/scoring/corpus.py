@@ -1,6 +1,6 @@
 """REF and HYP matched by utterance id, and scored."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,6 +73,8 @@ class CorpusScore:
         utterances: Each one scored, in REF's order.
         missing: Ids in REF without a hypothesis, in REF's order.
         missing_counted: Whether those are in the score, as deletions, or left out.
+        left_out: Ids that have a hypothesis and are left out all the same, since
+            another system has none, in REF's order.
         extra: Ids in HYP that REF does not have, in HYP's order; never in the score.
         form_differs: Whether case and punctuation alone make many of the errors.
     """
@@ -85,6 +87,7 @@ class CorpusScore:
     marked: bool = False
     missing: tuple[str, ...] = ()
     missing_counted: bool = False
+    left_out: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     form_differs: bool = False
 
@@ -103,6 +106,7 @@ def score_corpus(
     *,
     normalise: Callable[[str], str] | None = None,
     missing: Missing = "error",
+    leave_out: Collection[str] = frozenset(),
     speakers: Mapping[str, str | None] | None = None,
     unit: Unit = "word",
     marked: bool = False,
@@ -114,6 +118,7 @@ def score_corpus(
         hypotheses: Id -> what was heard.
         normalise: Applied to both texts; None compares them as they are written.
         missing: What becomes of references that have no hypothesis.
+        leave_out: Ids that are not to be scored, since another system lacks them.
         speakers: Id -> who said it, as far as that is known.
         unit: What the words of the score are.
         marked: Whether references have alternatives ``{ a / b }`` and optional words
@@ -132,8 +137,13 @@ def score_corpus(
     texts = {
         name: (form(text), form(hypotheses.get(name, "")))
         for name, text in references.items()
-        if name in hypotheses or missing == "count"
+        if name not in leave_out and (name in hypotheses or missing == "count")
     }
+    if not texts:
+        raise ScoreError(
+            "no utterance of REF has a hypothesis of every system; with those left out "
+            "that any of them lacks there is nothing to score"
+        )
     scores = _scores(texts, unit, marked=marked)
     scored = [
         UtteranceScore(
@@ -156,6 +166,7 @@ def score_corpus(
         marked=marked,
         missing=absent,
         missing_counted=missing == "count",
+        left_out=tuple(n for n in references if n in leave_out and n in hypotheses),
         extra=tuple(name for name in hypotheses if name not in references),
         form_differs=normalise is None and _form_differs(scored),
     )

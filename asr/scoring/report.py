@@ -38,6 +38,8 @@ def summary(result: CorpusScore) -> str:
     scored = f"Utterances: {total.utterances} scored"
     if result.missing:
         scored += f", {len(result.missing)} without a hypothesis {_fate(result)}"
+    if result.left_out:
+        scored += f", {len(result.left_out)} that another system lacks left out"
     return "\n".join(
         [
             wer,
@@ -72,6 +74,11 @@ def notes(result: CorpusScore) -> list[str]:
         found.append(
             f"{len(result.missing)} in REF but not in HYP, {_fate(result)}: "
             f"{some(result.missing)}"
+        )
+    if result.left_out:
+        found.append(
+            f"{len(result.left_out)} in HYP but not in another system's, left out of "
+            f"all systems' scores: {some(result.left_out)}"
         )
     if result.extra:
         found.append(

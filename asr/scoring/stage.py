@@ -1,7 +1,7 @@
 """Everything ``asr score`` does: read, normalise, score, compare, write."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,7 +59,8 @@ def score_files(
         kind: What the files are, see ``read_inputs``; None finds out.
         by_line: Match plain texts by line.
         normaliser: Applied to both sides; None compares them as they are written.
-        missing: What becomes of references that a system has no hypothesis for.
+        missing: What becomes of references that a system has no hypothesis for; what is
+            left out for one is left out for all, so that their rates are of one set.
         unit: What is counted as words.
         by: Keys that utterances are grouped by, see ``labels_of``.
         train: Texts a recogniser was trained on, for errors by how often words are in
@@ -76,12 +77,13 @@ def score_files(
     labels = {key: labels_of(inputs.references, key) for key in by}
     seen = None if train is None else _seen(train, normaliser, unit)
     texts, changes = _normalised(inputs, normaliser)
+    leave_out = _lacking(texts) if missing == "skip" else frozenset()
     systems = []
     for name, path, heard in zip(
         _names(hypotheses), hypotheses, texts.systems, strict=True
     ):
         try:
-            result = _score(texts, heard, normaliser, missing, unit)
+            result = _score(texts, heard, normaliser, missing, leave_out, unit)
         except ScoreError as error:
             raise ScoreError(f"{path}: {error}" if hypotheses[1:] else error) from None
         errors = word_errors(result.pairs())
@@ -197,11 +199,21 @@ def _unchanged(text: str) -> str:
     return text
 
 
+def _lacking(texts: Inputs) -> frozenset[str]:
+    """Return the ids of REF that one system or more has no hypothesis for."""
+    return frozenset(
+        name
+        for name in texts.references
+        if any(name not in heard for heard in texts.systems)
+    )
+
+
 def _score(
     texts: Inputs,
     heard: dict[str, Transcript],
     normaliser: Normaliser | None,
     missing: Missing,
+    leave_out: Collection[str],
     unit: Unit,
 ) -> CorpusScore:
     return score_corpus(
@@ -210,6 +222,7 @@ def _score(
         # The texts have their form already; that there is one, notes depend on.
         normalise=None if normaliser is None else str,
         missing=missing,
+        leave_out=leave_out,
         speakers={name: entry.speaker for name, entry in texts.references.items()},
         unit=unit,
         marked=texts.marked,
