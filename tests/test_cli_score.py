@@ -227,9 +227,9 @@ def test_rates_by_speaker_and_by_any_key(tmp_path):
     write(hyp, {"1": "a x", "2": "c", "3": "d d"})
     shown = run(ref, hyp, "--by", "speaker", "--by", "age", "--worst", 0).stdout
     assert shown.split("\n\n")[1:] == [
-        "speaker  utterances  words   %WER     95% interval\n"
+        "speaker  utterances  words   %WER  95% interval\n"
         "alice             1      1   0.00\n"
-        "bob               2      3  66.67  50.00 to 100.00",
+        "bob               2      3  66.67",
         "age     utterances  words    %WER  95% interval\n"
         "9                1      2   50.00\n"
         "10               1      1    0.00\n"

@@ -128,8 +128,9 @@ def test_interval_depends_on_nothing_but_the_counts_and_the_seed():
     [
         [],
         [scoring.Counts(hits=3, deletions=1)],
-        [scoring.Counts(hits=3), scoring.Counts(hits=2)],
-        [scoring.Counts(insertions=1), scoring.Counts(insertions=2)],
+        [scoring.Counts(hits=3), scoring.Counts(deletions=2)] * 2,
+        [scoring.Counts(hits=3), scoring.Counts(hits=2)] * 3,
+        [scoring.Counts(insertions=1), scoring.Counts(insertions=2)] * 3,
     ],
 )
 def test_no_interval_where_drawing_again_says_nothing(counts):
@@ -137,7 +138,7 @@ def test_no_interval_where_drawing_again_says_nothing(counts):
 
 
 def test_interval_survives_replicates_without_reference_words():
-    counts = [scoring.Counts(insertions=1), scoring.Counts(hits=1, deletions=1)]
+    counts = [scoring.Counts(insertions=1)] * 4 + [scoring.Counts(hits=1, deletions=1)]
     interval = scoring.bootstrap_interval(counts)
     assert math.isfinite(interval.low)
     assert math.isfinite(interval.high)
@@ -210,13 +211,13 @@ def test_no_note_on_form_once_both_are_normalised():
 
 
 def test_summary_has_the_customary_lines():
-    refs = {"1": "a b c d", "2": "e f", "3": "g"}
-    hyps = {"1": "a x c", "2": "e f y", "3": "g"}
+    refs = {"1": "a b c d", "2": "e f", "3": "g", "4": "", "5": ""}
+    hyps = {"1": "a x c", "2": "e f y", "3": "g", "4": "", "5": ""}
     lines = scoring.summary(corpus(refs, hyps)).split("\n")
     assert lines[0].startswith("%WER 42.86 [ 3 / 7, 1 ins, 1 del, 1 sub ] 95% interval")
     assert lines[1] == "%CER 45.45 [ 5 / 11, 2 ins, 2 del, 1 sub ]"
-    assert lines[2] == "%SER 66.67 [ 2 / 3 ]"
-    assert lines[3] == "Utterances: 3 scored"
+    assert lines[2] == "%SER 40.00 [ 2 / 5 ]"
+    assert lines[3] == "Utterances: 5 scored"
 
 
 def test_summary_without_interval_or_rate():

@@ -27,9 +27,18 @@ def test_groups_sum_their_utterances():
         hits=5, substitutions=1, insertions=1
     )
     assert found["ann"].score.utterances == 2
-    assert found["ann"].interval is not None
-    assert found["bob"].interval is None
+    assert found["ann"].interval is None
     assert sum((g.score for g in found.values()), scoring.Score()) == result.total
+
+
+def test_groups_of_five_utterances_have_an_interval():
+    refs = {str(n): "a b c" for n in range(9)}
+    result = scoring.score_corpus(refs, dict.fromkeys(refs, "a b") | {"0": "x"})
+    found = group_scores(
+        result.utterances, {name: "few" if int(name) > 4 else "more" for name in refs}
+    )
+    assert found["few"].interval is None
+    assert found["more"].interval.low < found["more"].score.wer
 
 
 def test_utterances_without_a_label_are_in_no_group():

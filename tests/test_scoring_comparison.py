@@ -9,13 +9,8 @@ import pytest
 
 from asr import scoring
 from asr.errors import ScoreError
-from asr.scoring.comparison import (
-    compare,
-    compare_all,
-    matched_pairs,
-    segments,
-    sentence_test,
-)
+from asr.scoring.comparison import compare, compare_all
+from asr.scoring.significance import matched_pairs, segments, sentence_test
 from tests.sclite import program, run_sclite
 from tests.test_scoring_sclite import damaged
 
@@ -160,9 +155,84 @@ def test_alternatives_keep_segments_in_step():
     assert found.matched_pairs.mean == 0
 
 
+def test_one_more_error_in_each_segment_is_no_noise():
+    # sc_stats has Z 0 where all differences are the same, as if there were none.
+    refs = {str(n): "one two three four five six" for n in range(60)}
+    worse = {n: "one x three four five six" for n in refs if int(n) % 2} | {
+        n: text for n, text in refs.items() if int(n) % 2 == 0
+    }
+    first, second = scores(refs, (refs, worse))
+    found = compare(first, second, names=("a", "b"))
+    assert (found.matched_pairs.z, found.matched_pairs.significant) == (0, False)
+    assert found.matched_pairs.p == pytest.approx(2 / 2**30)
+    assert not found.within_noise
+    assert "more than noise (sign test of segments p < 0.001" in found.sentence
+    assert compare(first, first).matched_pairs.p == 1
+
+
+def test_more_pairs_need_more_to_go_by():
+    # Nothing but luck would give 1 of 15 pairs a p below 0.05 in one run of two.
+    refs = {str(n): "a" for n in range(400)}
+    one = {name: "b" if int(name) < 40 else "a" for name in refs}
+    other = {name: "b" if 40 <= int(name) < 60 else "a" for name in refs}
+    first, second = scores(refs, (one, other))
+    [alone] = compare_all({"a": first, "b": second})
+    assert alone == compare(first, second, names=("a", "b"))
+    assert not alone.within_noise
+    assert alone.corrected == alone.largest_p < 0.02
+    systems = {"a": first} | dict.fromkeys("bcdef", second)
+    among, *_, last = compare_all(systems)
+    assert among.largest_p == alone.largest_p
+    assert among.corrected == pytest.approx(15 * alone.largest_p)
+    assert among.within_noise
+    assert f"of 15 pairs p {among.corrected:.3f}): more or other" in among.sentence
+    assert last.corrected == 1
+
+
+def test_the_smallest_p_counts_most_often():
+    refs = {str(n): "a" for n in range(400)}
+    heard = [
+        {name: "b" if low <= int(name) < high else "a" for name in refs}
+        for low, high in ((0, 40), (40, 60), (60, 62))
+    ]
+    found = compare_all(dict(zip("abc", scores(refs, heard), strict=True)))
+    raw = sorted(comparison.largest_p for comparison in found)
+    corrected = sorted(comparison.corrected for comparison in found)
+    steps = [3 * raw[0], max(3 * raw[0], 2 * raw[1]), max(2 * raw[1], raw[2])]
+    assert corrected == pytest.approx(steps)
+    assert not any(comparison.within_noise for comparison in found)
+
+
+def test_p_is_never_nothing():
+    refs = {str(n): "a" for n in range(400)}
+    found = compare(*scores(refs, (refs, dict.fromkeys(refs, "b"))))
+    assert found.bootstrap.p == pytest.approx(2 / 10_001)
+
+
+def test_characters_have_points_of_their_own_rate():
+    one, other = (
+        scoring.score_corpus({"1": "a b"}, {"1": heard}, unit="character")
+        for heard in ("a b", "a c")
+    )
+    found = compare(one, other, names=("a", "b"))
+    assert found.unit == "character"
+    assert "a is better than b by 50.00 points of CER" in found.sentence
+    assert compare(one, one).sentence.startswith("first and second have the same CER")
+
+
+def test_without_reference_words_there_is_nothing_to_compare():
+    refs = {str(n): "" for n in range(8)}
+    found = compare(*scores(refs, (dict.fromkeys(refs, "a b"), refs)))
+    assert found.difference is found.bootstrap is None
+    assert found.within_noise
+    assert found.sentence == "first and second: no WER to compare; REF has no word"
+
+
 def test_a_segment_or_none_proves_nothing():
     assert matched_pairs([]).p == matched_pairs([(3, 0)]).p == 1
-    assert sentence_test(0, 0).p == 1
+    assert sentence_test(0, 0).p == sentence_test(41, 40).p == 1
+    assert all(sentence_test(n + 1, n).p == 1 for n in range(100))
+    assert sentence_test(42, 40).p < 1
     assert sentence_test(5, 0).p == pytest.approx(2 / 32)
     assert sentence_test(60_000, 50_000).p < 1e-100
 

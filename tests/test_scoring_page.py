@@ -132,7 +132,6 @@ def test_one_system_is_told_in_full(tmp_path):
     page, html = page_of(tmp_path, score(refs, hyps))
     assert "WER 27.27 %" in page.shown
     assert "errors / words 3 / 11" in page.shown
-    assert re.search(r"from [\d.]+ to [\d.]+\u00a0% with other utterances", html)
     assert "SER: 2 of 3 utterances" in page.shown
     assert "by speaker" in page.shown.lower()
     for group in ("ann", "bob", "below 2 s", "2 to 5 s", "5 to 10 s"):
@@ -150,6 +149,21 @@ def test_one_system_is_told_in_full(tmp_path):
     assert set(picks) == {("cat", "bat"), ("on", "the"), ("was", "")}
     assert not page.all("audio")
     assert "score.json" in page.shown
+
+
+def test_one_system_has_its_interval(tmp_path):
+    refs = {str(n): "a b" for n in range(6)}
+    scores = score([said(*entry) for entry in refs.items()], {**refs, "2": "a"})
+    assert re.search(
+        r"from [\d.]+ to [\d.]+\u00a0% with other utterances",
+        page_of(tmp_path, scores)[1],
+    )
+
+
+def test_systems_without_a_rate_have_no_difference(tmp_path):
+    scores = score([said("1", "")], {"1": ""}, {"1": "a b"})
+    page, _ = page_of(tmp_path, scores)
+    assert "system0 and system1: no WER to compare; REF has no word" in page.shown
 
 
 def test_without_speakers_and_durations_there_are_no_such_tables(tmp_path):

@@ -46,8 +46,8 @@ def read(path):
 
 def test_report_is_json_with_everything_counted(tmp_path, files):
     scores = files(
-        {"1": "a b", "2": "", "3": "东京"},
-        {"1": "a c", "2": "x", "9": ""},
+        {"1": "a b", "2": "", "3": "东京", "4": "", "5": ""},
+        {"1": "a c", "2": "x", "9": "", "4": "", "5": ""},
         missing="count",
     )
     write_report(tmp_path / "score.json", scores)
@@ -62,7 +62,7 @@ def test_report_is_json_with_everything_counted(tmp_path, files):
     assert system["missing"] == ["3"]
     assert system["missing_counted"] is True
     assert system["extra"] == ["9"]
-    assert [row["id"] for row in system["by_utterance"]] == ["1", "2", "3"]
+    assert [row["id"] for row in system["by_utterance"]] == [*"12345"]
     assert system["by_utterance"][1]["words"]["rate"] is None
     for key in ("errors", "length", "hits", "insertions"):
         parts = [row["words"][key] for row in system["by_utterance"]]

@@ -60,12 +60,14 @@ def percent(rate: float | None, places: int = 2) -> str:
     return shown if shown == "–" else f"{shown} %"
 
 
-def signed(rate: float) -> str:
-    """Return a difference of rates in per cent, with its sign.
+def signed(rate: float | None) -> str:
+    """Return a difference of rates in per cent, with its sign; – if there is none.
 
     >>> signed(0.0123), signed(-0.2), signed(0.0)
     ('+1.23', '−20.00', '0.00')
     """
+    if rate is None:
+        return "–"
     sign = "+" if round(rate, 4) > 0 else "−" if round(rate, 4) < 0 else ""
     return f"{sign}{points(abs(rate))}"
 

@@ -20,6 +20,8 @@ Pair = tuple[str | None, str | None]
 #: What the words of a score are: what white space separates, or each character that is
 #: not white space, for languages that are written without spaces.
 Unit = Literal["word", "character"]
+#: What the error rate of a unit is called.
+RATES: dict[Unit, str] = {"word": "WER", "character": "CER"}
 
 
 @dataclass(frozen=True, kw_only=True)

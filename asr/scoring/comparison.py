@@ -1,47 +1,31 @@
 """Whether two systems' error rates differ by more than luck."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
 
 from asr.errors import ScoreError, some
-from asr.scoring.alignment import align_slots
+from asr.scoring.alignment import RATES, Unit, align_slots
 from asr.scoring.corpus import CorpusScore, UtteranceScore
+from asr.scoring.significance import (
+    MatchedPairs,
+    SentenceTest,
+    matched_pairs,
+    segments,
+    sentence_test,
+)
 from asr.scoring.statistics import (
-    LEAST_SPEAKERS,
+    LEAST_UNITS,
     Interval,
-    percentiles,
+    interval_ends,
     resampled_sums,
 )
 
-#: |Z| beyond which sc_stats calls a difference significant: 95 % of a normal
-#: distribution lie within, as src/sclite/statdist.c rounds it.
-_CRITICAL = 1.960
 #: Below it a difference is taken for more than luck.
 _SIGNIFICANT = 0.05
-
-
-@dataclass(frozen=True, kw_only=True)
-class MatchedPairs:
-    """The matched pairs sentence-segment word error test (MAPSSWE).
-
-    Attributes:
-        segments: Stretches of the references with an error of either system.
-        mean: The first system's errors in one less the second's, on average.
-        z: The statistic; it is 0 where all differences are the same.
-        p: Chance of such a difference, either way, between systems equally good.
-        significant: sc_stats' verdict.
-    """
-
-    segments: int
-    mean: float
-    z: float
-    p: float
-    significant: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,27 +33,13 @@ class PairedBootstrap:
     """How far the difference of two rates depends on what is in the set.
 
     Attributes:
-        interval: 95 % interval of the first system's WER less the second's, 1 is 100 %.
+        interval: 95 % interval of the first system's rate less the second's, 1 is
+            100 %.
         p: Twice the share of replicates in which the system that is better on the whole
-            is not better, at most 1.
+            is not better, the set itself counted as one, at most 1.
     """
 
     interval: Interval
-    p: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class SentenceTest:
-    """McNemar's test of whole utterances, exact: right or wrong.
-
-    Attributes:
-        only_first: Utterances that the first system alone has wrong.
-        only_second: Those that the second alone has wrong.
-        p: Chance of such a difference, either way, between systems equally good.
-    """
-
-    only_first: int
-    only_second: int
     p: float
 
 
@@ -81,44 +51,70 @@ class Comparison:
         first: Name of a system.
         second: Name of the other.
         utterances: How many both have.
-        difference: The first's WER less the second's over those, 1 is 100 %.
+        difference: The first's rate less the second's over those, 1 is 100 %; None
+            where one of them does not exist, for want of reference words.
         matched_pairs: Test by segments.
-        bootstrap: Test by utterances drawn again; None with fewer than two.
+        bootstrap: Test by utterances drawn again; None where too few have a rate.
         speaker_bootstrap: The same by speakers; None where too few are known.
         sentences: Test by whole utterances.
+        unit: What the rates count.
+        pairs: How many pairs of systems are compared in the run.
+        corrected: Largest p of the tests of errors, by Holm's correction over those
+            pairs: what the verdict goes by.
     """
 
     first: str
     second: str
     utterances: int
-    difference: float
+    difference: float | None
     matched_pairs: MatchedPairs
     bootstrap: PairedBootstrap | None
     speaker_bootstrap: PairedBootstrap | None
     sentences: SentenceTest
+    unit: Unit = "word"
+    pairs: int = 1
+    corrected: float = 1.0
 
     @property
     def within_noise(self) -> bool:
-        """Whether any test of the word errors finds no difference."""
+        """Whether any test of the errors finds no difference.
+
+        By the p values, corrected for the number of pairs, or since a bootstrap's
+        interval holds 0; and where there is nothing to compare.
+        """
         bootstraps = (self.bootstrap, self.speaker_bootstrap)
-        return not self.matched_pairs.significant or any(
-            found is not None and found.p >= _SIGNIFICANT for found in bootstraps
+        if self.difference is None:
+            return True
+        return self.corrected >= _SIGNIFICANT or any(
+            found is not None and found.interval.low <= 0 <= found.interval.high
+            for found in bootstraps
         )
 
     @property
     def sentence(self) -> str:
-        """What it comes to, in a sentence."""
-        better, worse = self.first, self.second
+        """What it comes to, in a sentence.
+
+        The p values in it are those of this pair alone; the verdict is by Holm's
+        correction over all pairs of the run, whose p is named where it decides.
+        """
+        better, worse, rate = self.first, self.second, RATES[self.unit]
+        if self.difference is None:
+            return f"{better} and {worse}: no {rate} to compare; REF has no {self.unit}"
         if self.difference > 0:
             better, worse = worse, better
-        size = f"{100 * abs(self.difference):.2f} points of WER"
-        p = f"matched pairs p {_shown(self.matched_pairs.p)}"
+        size = f"{100 * abs(self.difference):.2f} points of {rate}"
+        test = (
+            "sign test of segments" if self.matched_pairs.by_sign else "matched pairs"
+        )
+        p = f"{test} p {_shown(self.matched_pairs.p)}"
         if self.bootstrap is not None:
             p += f", bootstrap p {_shown(self.bootstrap.p)}"
         if self.speaker_bootstrap is not None:
             p += f", by speaker p {_shown(self.speaker_bootstrap.p)}"
         if self.difference == 0:
-            return f"{better} and {worse} have the same WER ({p})"
+            return f"{better} and {worse} have the same {rate} ({p})"
+        if self.corrected >= _SIGNIFICANT > self.largest_p:
+            p += f", of {self.pairs} pairs p {_shown(self.corrected)}"
         if self.within_noise:
             return (
                 f"{better} is better than {worse} by {size}, which is within noise "
@@ -126,24 +122,38 @@ class Comparison:
             )
         return f"{better} is better than {worse} by {size}, more than noise ({p})"
 
+    @property
+    def largest_p(self) -> float:
+        """Largest p of the tests of errors, of this pair alone."""
+        bootstraps = (self.bootstrap, self.speaker_bootstrap)
+        found = [bootstrap.p for bootstrap in bootstraps if bootstrap is not None]
+        return max([self.matched_pairs.p, *found])
+
 
 def compare_all(
-    systems: Mapping[str, CorpusScore], *, replicates: int = 1000, seed: int = 0
+    systems: Mapping[str, CorpusScore], *, seed: int = 0
 ) -> list[Comparison]:
     """Return the comparison of each system with each one after it.
 
     Raises:
         ScoreError: As ``compare`` does.
+
+    Source:
+        Holm (1979), A simple sequentially rejective multiple test procedure: of m pairs
+        the k-th smallest p counts m - k + 1 times, and no less than a smaller one.
     """
-    return [
-        compare(
-            systems[first],
-            systems[second],
-            names=(first, second),
-            replicates=replicates,
-            seed=seed,
-        )
+    found = [
+        compare(systems[first], systems[second], names=(first, second), seed=seed)
         for first, second in combinations(systems, 2)
+    ]
+    corrected, largest = {}, 0.0
+    order = sorted(range(len(found)), key=lambda n: found[n].largest_p)
+    for rank, n in enumerate(order):
+        largest = max(largest, min(1.0, (len(found) - rank) * found[n].largest_p))
+        corrected[n] = largest
+    return [
+        replace(comparison, pairs=len(found), corrected=corrected[n])
+        for n, comparison in enumerate(found)
     ]
 
 
@@ -152,7 +162,6 @@ def compare(
     second: CorpusScore,
     *,
     names: tuple[str, str] = ("first", "second"),
-    replicates: int = 1000,
     seed: int = 0,
 ) -> Comparison:
     """Return what tells two systems apart, over the utterances that both have.
@@ -161,122 +170,35 @@ def compare(
         first: A system's score.
         second: The other's.
         names: What to call them.
-        replicates: How many sets the bootstrap draws.
-        seed: Of the draw; the same seed and scores, in any order of the utterances,
+        seed: Of the draws; the same seed and scores, in any order of the utterances,
             give the same result.
 
     Raises:
         ScoreError: If they have no utterance in common, or different references.
     """
     pairs = _matched(first, second, names)
-    # With alternatives, each system has the length of the wording that it was given.
     table = np.array([_row(a) + _row(b) for a, b in pairs], dtype=np.int64)
     speakers: dict[str | None, Any] = {}
     for (utterance, _), row in zip(pairs, table, strict=True):
         so_far = speakers.get(utterance.speaker, 0)
         speakers[utterance.speaker] = so_far + row
     by_speaker = None
-    if None not in speakers and len(speakers) >= LEAST_SPEAKERS:
-        sums = np.array([*speakers.values()])
-        by_speaker = _bootstrap(sums, replicates, seed, "speaker")
+    if None not in speakers:
+        by_speaker = _bootstrap(np.array([*speakers.values()]), seed, "speaker")
     wrong = [(bool(a.score.wrong), bool(b.score.wrong)) for a, b in pairs]
-    return Comparison(
+    total = table.sum(axis=0, keepdims=True)
+    found = Comparison(
         first=names[0],
         second=names[1],
         utterances=len(pairs),
-        difference=float(_differences(table.sum(axis=0, keepdims=True))[0]),
+        difference=float(_differences(total)[0]) if _has_rates(total)[0] else None,
         matched_pairs=matched_pairs(_segment_errors(pairs)),
-        bootstrap=_bootstrap(table, replicates, seed, "utterance"),
+        bootstrap=_bootstrap(table, seed, "utterance"),
         speaker_bootstrap=by_speaker,
         sentences=sentence_test(wrong.count((True, False)), wrong.count((False, True))),
+        unit=first.unit,
     )
-
-
-def matched_pairs(segments: Sequence[tuple[int, int]]) -> MatchedPairs:
-    """Return the test of the errors that two systems have in each segment.
-
-    Args:
-        segments: The first system's errors and the second's.
-
-    Source:
-        Gillick and Cox (1989), Some statistical issues in the comparison of speech
-        recognition algorithms; the statistic as NIST's sc_stats has it
-        (src/sclite/mtchprs.c and statdist.c).
-    """
-    count = len(segments)
-    differences = [a - b for a, b in segments]
-    total = sum(differences)
-    # In whole numbers, so that the order of the segments cannot change the last digit.
-    squares = count * sum(d * d for d in differences) - total * total
-    # The normal distribution stands for Student's, so a few segments prove too much.
-    z = total / math.sqrt(squares / (count - 1)) if squares else 0.0
-    return MatchedPairs(
-        segments=count,
-        mean=total / count if count else 0.0,
-        z=z,
-        p=math.erfc(abs(z) / math.sqrt(2)),
-        significant=abs(z) > _CRITICAL,
-    )
-
-
-def segments(first: Sequence[str], second: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the errors of both systems in each segment of an utterance.
-
-    Segments are separated by two words after one another that both have right, and end
-    with the utterance. Alternatives count as one word, right with all of theirs.
-
-    Args:
-        first: Steps of the first system, as ``align_slots`` gives them.
-        second: Steps of the second.
-
-    Source:
-        NIST SCTK, src/sclite/mtchprs.c (test_comp_sents).
-    """
-    i = j = 0
-    # Where the last word is that both had right before an error.
-    before, state = (0, 0), "right"
-    while i < len(first) or j < len(second):
-        while i < len(first) and first[i] == "I":
-            i, state = i + 1, "wrong"
-        while j < len(second) and second[j] == "I":
-            j, state = j + 1, "wrong"
-        both = i < len(first) and j < len(second)
-        both = both and _is_right(first[i]) and _is_right(second[j])
-        if not both:
-            state = "wrong"
-        elif state == "right":
-            before = i, j
-        elif state == "wrong":
-            state = "one right"
-        else:
-            yield from _errors(first[before[0] : i + 1], second[before[1] : j + 1])
-            before, state = (i, j), "right"
-        i, j = min(i + 1, len(first)), min(j + 1, len(second))
-    if state != "right":
-        yield from _errors(first[before[0] : i], second[before[1] : j])
-
-
-def sentence_test(only_first: int, only_second: int) -> SentenceTest:
-    """Return McNemar's exact test: how unlike tosses of a fair coin the two counts are.
-
-    Args:
-        only_first: Utterances that the first system alone has wrong.
-        only_second: Those that the second alone has wrong.
-    """
-    count, fewer = only_first + only_second, min(only_first, only_second)
-    log_half = count * math.log(2)
-    tail = sum(
-        math.exp(
-            math.lgamma(count + 1)
-            - math.lgamma(k + 1)
-            - math.lgamma(count - k + 1)
-            - log_half
-        )
-        for k in range(fewer + 1)
-    )
-    return SentenceTest(
-        only_first=only_first, only_second=only_second, p=min(1.0, 2 * tail)
-    )
+    return replace(found, corrected=found.largest_p)
 
 
 def _matched(
@@ -315,40 +237,40 @@ def _segment_errors(
     ]
 
 
-def _is_right(part: str) -> bool:
-    return not part.strip("C")
-
-
-def _errors(first: Sequence[str], second: Sequence[str]) -> Iterator[tuple[int, int]]:
-    found = tuple(sum(len(p) - p.count("C") for p in side) for side in (first, second))
-    if any(found):
-        yield found[0], found[1]
+def _has_rates(sums: Any) -> Any:
+    """Return of which rows of errors and lengths both systems have a rate."""
+    return (sums[:, 1] > 0) & (sums[:, 3] > 0)
 
 
 def _differences(sums: Any) -> Any:
-    """Return the first's WER less the second's, of rows of their errors and lengths."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3]
-    # A set of nothing but empty references has no rate.
-    return np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0)
+    """Return the first's rate less the second's, of the rows in which both exist."""
+    sums = sums[_has_rates(sums)]
+    same = sums[:, 1] == sums[:, 3]
+    apart = sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3]
+    # So that equal differences are equal numbers, whatever the rates.
+    return np.where(same, (sums[:, 0] - sums[:, 2]) / sums[:, 1], apart)
 
 
 def _bootstrap(
-    table: Any, replicates: int, seed: int, by: Literal["utterance", "speaker"]
+    table: Any, seed: int, by: Literal["utterance", "speaker"]
 ) -> PairedBootstrap | None:
     """Return the paired bootstrap over rows of errors and lengths of both systems.
 
     Source:
         Bisani and Ney (2004), section 4.
     """
-    if len(table) < 2:
+    if len(table) < LEAST_UNITS or not _has_rates(table).any():
         return None
-    found = np.concatenate(
-        [_differences(sums) for sums in resampled_sums(table, replicates, seed)]
-    )
-    against = min(np.mean(found >= 0), np.mean(found <= 0))
+    # With alternatives, each system has the length of the wording that it was given.
+    if (table[:, 1] == table[:, 3]).all():
+        # There are far fewer different rows of these.
+        errors = table[:, 0] - table[:, 2]
+        table = np.stack([errors, table[:, 1], 0 * errors, table[:, 3]], axis=1)
+    found = np.concatenate([_differences(sums) for sums in resampled_sums(table, seed)])
+    against = min(np.count_nonzero(found >= 0), np.count_nonzero(found <= 0))
     return PairedBootstrap(
-        interval=Interval(*percentiles(found), by=by), p=min(1.0, 2 * float(against))
+        interval=Interval(*interval_ends(found, len(table)), by=by),
+        p=min(1.0, 2 * (int(against) + 1) / (len(found) + 1)),
     )
 
 

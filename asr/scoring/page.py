@@ -10,7 +10,7 @@ from typing import Any
 from asr.pages.charts import round_step
 from asr.pages.display import number, percent, plain, points, visible
 from asr.pages.template import write_filled
-from asr.scoring.alignment import Unit
+from asr.scoring.alignment import RATES
 from asr.scoring.breakdown import FrequencyBand, Group, group_scores
 from asr.scoring.keys import labels_of
 from asr.scoring.passages import WORD, passages
@@ -23,7 +23,6 @@ _MOST_GROUPS, _MOST_ERRORS = 100, 12
 #: The rate at which axes end at the latest: insertions know no limit.
 _WIDEST = 1.5
 _KINDS = {"s": "Substituted", "d": "Deleted", "i": "Inserted"}
-_RATES: dict[Unit, str] = {"word": "WER", "character": "CER"}
 
 #: A rate, and how far it may be from the true one.
 Mark = tuple[float | None, Interval | None]
@@ -122,7 +121,7 @@ def _context(scores: Scores) -> dict[str, Any]:
     return {
         "title": ", ".join(system.path.name for system in systems),
         "unit": unit,
-        "rate": _RATES[unit],
+        "rate": RATES[unit],
         "headline": _headline(scores),
         "sentences": list(_sentences(scores)),
         "notes": remarks(scores),
@@ -146,7 +145,7 @@ def _context(scores: Scores) -> dict[str, Any]:
 def _headline(scores: Scores) -> str:
     """Return the verdict, in plain words."""
     systems = scores.systems
-    rate = _RATES[systems[0].score.unit]
+    rate = RATES[systems[0].score.unit]
     best = min(systems, key=lambda system: system.score.total.wer)
     found = f"{rate} {percent(best.score.total.wer)}"
     if len(systems) == 1:

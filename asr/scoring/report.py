@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from asr.errors import some
 from asr.scoring.aligned import WIDTH, Paint, columns, plain, printable, rows
-from asr.scoring.alignment import Counts, Unit
+from asr.scoring.alignment import RATES, Counts
 from asr.scoring.breakdown import FrequencyBand
 from asr.scoring.corpus import CorpusScore, UtteranceScore
 from asr.scoring.normalisation import describe_changes
@@ -13,8 +13,6 @@ from asr.scoring.results import Scores
 from asr.scoring.statistics import Interval
 from asr.scoring.tables import ranked, table
 
-#: What the rate of a unit is called.
-_RATES: dict[Unit, str] = {"word": "WER", "character": "CER"}
 #: Thai, Lao, Burmese and Khmer letters, kana and Chinese characters.
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
@@ -30,7 +28,7 @@ def summary(result: CorpusScore) -> str:
     the next line is the ``%CER`` in which the space between words is a character too.
     """
     total, interval = result.total, result.interval
-    wer = _rate_line(_RATES[result.unit], total.words)
+    wer = _rate_line(RATES[result.unit], total.words)
     if interval is not None:
         wer += f" 95% interval {_between(interval)}"
     if result.speaker_interval is not None:
@@ -187,7 +185,7 @@ def _unspaced(scores: Scores) -> bool:
 
 def _systems_table(scores: Scores) -> str:
     unit = scores.systems[0].score.unit
-    header = ["system", f"%{_RATES[unit]}", "95% interval", "%SER", "ins", "del", "sub"]
+    header = ["system", f"%{RATES[unit]}", "95% interval", "%SER", "ins", "del", "sub"]
     body = []
     for system in scores.systems:
         total, words = system.score.total, system.score.total.words
@@ -202,7 +200,7 @@ def _group_table(scores: Scores, key: str) -> str:
     """Return the groups of a key: how large they are and the rates of all systems."""
     found = [system.groups[key] for system in scores.systems]
     unit = scores.systems[0].score.unit
-    header = [key, "utterances", f"{unit}s", *_headers(scores, f"%{_RATES[unit]}")]
+    header = [key, "utterances", f"{unit}s", *_headers(scores, f"%{RATES[unit]}")]
     alone = len(found) == 1
     body = []
     for name in dict.fromkeys(name for groups in found for name in groups):
