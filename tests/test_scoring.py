@@ -185,12 +185,6 @@ def test_extra_hypotheses_are_named_and_never_scored():
     assert scoring.notes(result) == ["2 in HYP but not in REF, left out: 2, 3"]
 
 
-def test_normaliser_is_applied_to_both_sides():
-    result = scoring.score_corpus({"1": "A b"}, {"1": "a B"}, normalise=str.lower)
-    assert result.total.wer == 0
-    assert result.utterances[0].reference == "a b"
-
-
 @pytest.mark.parametrize(
     ("ref", "hyp", "differs"),
     [
@@ -206,7 +200,7 @@ def test_a_note_tells_of_case_and_punctuation(ref, hyp, differs):
 
 
 def test_no_note_on_form_once_both_are_normalised():
-    result = scoring.score_corpus({"1": "A"}, {"1": "a"}, normalise=lambda text: text)
+    result = scoring.score_corpus({"1": "A"}, {"1": "a"}, normalised=True)
     assert scoring.notes(result) == []
 
 

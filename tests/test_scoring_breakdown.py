@@ -5,8 +5,6 @@ from asr.scoring.breakdown import (
     by_frequency,
     duration_labels,
     group_scores,
-    out_of_vocabulary,
-    speaker_labels,
     word_errors,
     word_frequencies,
 )
@@ -21,7 +19,9 @@ def corpus(**options):
 
 def test_groups_sum_their_utterances():
     result = corpus()
-    found = group_scores(result.utterances, speaker_labels(result.utterances))
+    found = group_scores(
+        result.utterances, {u.id: u.speaker for u in result.utterances}
+    )
     assert list(found) == ["ann", "bob"]
     assert found["ann"].score.words == scoring.Counts(
         hits=5, substitutions=1, insertions=1
@@ -98,10 +98,6 @@ def test_rare_words_are_told_from_frequent_ones():
     assert often.words == 2
 
 
-def test_share_of_words_not_in_the_vocabulary():
-    errors = word_errors(corpus().pairs())
-    assert out_of_vocabulary(errors, ["the", "cat", "a"]) == pytest.approx(3 / 8)
-    assert out_of_vocabulary(errors, []) == 1
-    assert out_of_vocabulary(word_errors([]), []) == 0
+def test_bands_of_nothing_have_rates_of_zero():
     bands = by_frequency(word_errors([]), {})
     assert [band.rate for band in bands] == [0, 0, 0, 0, 0]

@@ -98,11 +98,6 @@ def group_scores(
     }
 
 
-def speaker_labels(utterances: Iterable[UtteranceScore]) -> dict[str, str | None]:
-    """Return id -> speaker, for ``group_scores``."""
-    return {utterance.id: utterance.speaker for utterance in utterances}
-
-
 def duration_labels(
     durations: Mapping[str, float | None], edges: Sequence[float] = DURATIONS
 ) -> dict[str, str | None]:
@@ -176,14 +171,6 @@ def by_frequency(
         )
         for least, most, words in zip(edges, ends, members, strict=True)
     ]
-
-
-def out_of_vocabulary(errors: WordErrors, vocabulary: Iterable[str]) -> float:
-    """Return the share of REF's words that are not in a vocabulary, 0 to 1."""
-    known = set(vocabulary)
-    bands = by_frequency(errors, dict.fromkeys(known, 1), (0, 1))
-    words = sum(band.words for band in bands)
-    return bands[0].words / words if words else 0.0
 
 
 def word_frequencies(texts: Iterable[str], unit: Unit = "word") -> Counter[str]:

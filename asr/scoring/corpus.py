@@ -1,6 +1,6 @@
 """REF and HYP matched by utterance id, and scored."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -104,7 +104,7 @@ def score_corpus(
     references: Mapping[str, str],
     hypotheses: Mapping[str, str],
     *,
-    normalise: Callable[[str], str] | None = None,
+    normalised: bool = False,
     missing: Missing = "error",
     leave_out: Collection[str] = frozenset(),
     speakers: Mapping[str, str | None] | None = None,
@@ -116,13 +116,14 @@ def score_corpus(
     Args:
         references: Id -> what was said.
         hypotheses: Id -> what was heard.
-        normalise: Applied to both texts; None compares them as they are written.
+        normalised: Whether both texts were normalised; else case and punctuation may
+            be worth a note. They are compared as they are in any case.
         missing: What becomes of references that have no hypothesis.
         leave_out: Ids that are not to be scored, since another system lacks them.
         speakers: Id -> who said it, as far as that is known.
         unit: What the words of the score are.
         marked: Whether references have alternatives ``{ a / b }`` and optional words
-            ``(a)``, as sclite takes them with -D; a normaliser has to leave those.
+            ``(a)``, as sclite takes them with -D.
 
     Raises:
         ScoreError: If there are no references, a hypothesis is missing and ``missing``
@@ -133,9 +134,8 @@ def score_corpus(
         raise ScoreError("REF holds no utterance; there is nothing to score")
     absent = tuple(name for name in references if name not in hypotheses)
     _require_hypotheses(absent, len(references), missing)
-    form = normalise or (lambda text: text)
     texts = {
-        name: (form(text), form(hypotheses.get(name, "")))
+        name: (text, hypotheses.get(name, ""))
         for name, text in references.items()
         if name not in leave_out and (name in hypotheses or missing == "count")
     }
@@ -168,7 +168,7 @@ def score_corpus(
         missing_counted=missing == "count",
         left_out=tuple(n for n in references if n in leave_out and n in hypotheses),
         extra=tuple(name for name in hypotheses if name not in references),
-        form_differs=normalise is None and _form_differs(scored),
+        form_differs=not normalised and _form_differs(scored),
     )
 
 

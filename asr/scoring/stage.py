@@ -219,8 +219,7 @@ def _score(
     return score_corpus(
         {name: entry.text for name, entry in texts.references.items()},
         {name: entry.text for name, entry in heard.items()},
-        # The texts have their form already; that there is one, notes depend on.
-        normalise=None if normaliser is None else str,
+        normalised=normaliser is not None,
         missing=missing,
         leave_out=leave_out,
         speakers={name: entry.speaker for name, entry in texts.references.items()},
