@@ -189,6 +189,16 @@ def test_more_pairs_need_more_to_go_by():
     assert last.corrected == 1
 
 
+def test_an_interval_that_holds_0_is_said_where_it_decides():
+    # Three speakers of six are worse by much: 1 draw of 64 is of none of them.
+    refs = {f"s{n % 6}-{n}": "a b c" for n in range(60)}
+    worse = {n: "a x c" if int(n[1]) % 2 else "a b c" for n in refs}
+    found = compare(*scores(refs, (refs, worse), speakers=True))
+    assert found.largest_p < 0.05
+    assert found.within_noise
+    assert "but an interval of the difference holds 0): more" in found.sentence
+
+
 def test_the_smallest_p_counts_most_often():
     refs = {str(n): "a" for n in range(400)}
     heard = [

@@ -115,6 +115,8 @@ class Comparison:
             return f"{better} and {worse} have the same {rate} ({p})"
         if self.corrected >= _SIGNIFICANT > self.largest_p:
             p += f", of {self.pairs} pairs p {_shown(self.corrected)}"
+        if self.within_noise and self.corrected < _SIGNIFICANT:
+            p += ", but an interval of the difference holds 0"
         if self.within_noise:
             return (
                 f"{better} is better than {worse} by {size}, which is within noise "
