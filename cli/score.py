@@ -95,10 +95,13 @@ def score(
     Utterances are matched by id and compared as written, unless --model,
     --normalise or --glm is given. Two systems or more are compared.
     """
-    from asr.scoring import document, report, stage
+    from asr.scoring import document, folder, report, stage
 
     if by_line and kind is not None:
         raise typer.BadParameter("--by-line and --kind contradict; give one of them")
+    folder.require_apart(
+        _read(ref, *hyp, train, glm, model), stage.names_of(hyp), out=out, json=json
+    )
     scores = stage.score_files(
         ref,
         hyp,
@@ -115,7 +118,7 @@ def score(
     if json is not None:
         document.write_report(json, scores)
     if out is not None:
-        stage.write_folder(out, scores)
+        folder.write_folder(out, scores)
     width, paint = _terminal()
     typer.echo(report.overview(scores))
     blocks = [
@@ -125,6 +128,13 @@ def score(
     ]
     for block in filter(None, blocks):
         typer.echo(f"\n{block}")
+
+
+def _read(*paths: Path | None) -> list[Path]:
+    """Return the files that are read; a model may be named by its folder."""
+    given = [path for path in paths if path is not None]
+    inside = [path / "model.safetensors" for path in given if path.is_dir()]
+    return [*given, *inside]
 
 
 def _normaliser(

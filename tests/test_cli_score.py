@@ -5,7 +5,7 @@ import typer
 from typer.testing import CliRunner
 
 from asr.config import Config, ModelConfig, TextConfig
-from asr.errors import ManifestError, ModelError, ScoreError
+from asr.errors import FileError, ManifestError, ModelError, ScoreError
 from asr.model.acoustic import AcousticModel
 from asr.model.file import save_model
 from asr.tokens import BLANK, Tokens
@@ -317,3 +317,35 @@ def test_nothing_heard_at_all(ref, tmp_path):
     hyp = write(tmp_path / "hyp.jsonl", {"1": "", "2": ""})
     result = run(ref, hyp)
     assert "%WER 100.00 [ 5 / 5, 0 ins, 5 del, 0 sub ]" in result.stdout
+
+
+def test_what_is_read_is_never_written_over(ref, tmp_path):
+    inside = tmp_path / "ref.trn"
+    inside.write_text("a b c (1)\nd e (2)\n")
+    hyp = write(tmp_path / "hyp.jsonl", {"1": "a b c", "2": "d x"})
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    train = tmp_path / "score.json"
+    with pytest.raises(FileError, match=r"ref\.trn: is read by this run .* --out"):
+        run(inside, hyp, "--out", tmp_path)
+    (tmp_path / "link").symlink_to(ref)
+    with pytest.raises(FileError, match=r"ref\.jsonl: is read by .* another --json"):
+        run(ref, hyp, "--json", tmp_path / "link")
+    train.write_bytes(ref.read_bytes())
+    with pytest.raises(FileError, match=r"score\.json: is read"):
+        run(ref, hyp, "--train", train, "--out", tmp_path)
+    with pytest.raises(FileError, match=r"ref\.trn: is a file of --out"):
+        run(ref, hyp, "--json", tmp_path / "o" / "ref.trn", "--out", tmp_path / "o")
+    assert {path: path.read_bytes() for path in before} == before
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_folder_used_again_holds_nothing_of_the_run_before(ref, tmp_path):
+    hyps = [write(tmp_path / f"{n}.jsonl", {"1": "a", "2": "d"}) for n in "ab"]
+    out = tmp_path / "out"
+    run(ref, *hyps, "--out", out)
+    (out / "hyp-mine.trn").write_text("a (1)\nd (2)\n")
+    with pytest.raises(FileError, match=r"hyp-a\.trn: is read by this run"):
+        run(ref, out / "hyp-a.trn", "--out", out)
+    run(ref, hyps[0], "--out", out)
+    names = "hyp-mine.trn hyp.pra hyp.trn ref.trn report.html score.json"
+    assert sorted(path.name for path in out.iterdir()) == names.split()

@@ -9,6 +9,7 @@ import pytest
 from asr import __version__
 from asr.errors import FileError, ScoreError
 from asr.scoring.document import write_report
+from asr.scoring.folder import write_folder
 from asr.scoring.keys import NONE, labels_of
 from asr.scoring.normalisation import named, of_rules
 from asr.scoring.report import (
@@ -18,7 +19,7 @@ from asr.scoring.report import (
     remarks,
     worst_of_all,
 )
-from asr.scoring.stage import score_files, write_folder
+from asr.scoring.stage import score_files
 from asr.scoring.transcripts import Transcript
 from tests.sclite import program
 

@@ -1,7 +1,7 @@
-"""Everything ``asr score`` does: read, normalise, score, compare, write."""
+"""From files to scores: read, normalise, score, compare."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from asr.scoring.breakdown import (
 from asr.scoring.calibration import Calibration, calibrate, judged_words
 from asr.scoring.comparison import compare_all
 from asr.scoring.corpus import CorpusScore, Missing, score_corpus
-from asr.scoring.document import write_report
 from asr.scoring.inputs import Inputs, Kind, read_inputs, read_transcripts
 from asr.scoring.keys import labels_of
 from asr.scoring.normalisation import (
@@ -27,16 +26,9 @@ from asr.scoring.normalisation import (
     rewritten_words,
     word_changes,
 )
-from asr.scoring.page import write_page
-from asr.scoring.references import NOTHING
 from asr.scoring.results import Scores, System
 from asr.scoring.transcripts import Transcript
 from asr.scoring.wordings import best_wording
-from asr.scoring.writers import write_ctm, write_pra, write_stm, write_trn
-
-#: What sclite takes for marks of alternatives, and what stands for the braces then.
-_MARKS = frozenset("{}" + NOTHING)
-_WIDE = str.maketrans("{}", "｛｝")
 
 
 def score_files(
@@ -80,7 +72,7 @@ def score_files(
     leave_out = _lacking(texts) if missing == "skip" else frozenset()
     systems = []
     for name, path, heard in zip(
-        _names(hypotheses), hypotheses, texts.systems, strict=True
+        names_of(hypotheses), hypotheses, texts.systems, strict=True
     ):
         try:
             result = _score(texts, heard, normaliser, missing, leave_out, unit)
@@ -110,60 +102,7 @@ def score_files(
     )
 
 
-def write_folder(folder: Path, scores: Scores) -> None:
-    """Write the scores, and texts and alignments as they were compared.
-
-    ``score.json``, ``report.html``, ``ref.trn``, and for each system ``hyp.trn`` and
-    ``hyp.pra`` (with the system's name where there are several); segments (``ref.stm``)
-    and timed words (``ref.ctm``, ``hyp.ctm``) where the inputs have them. Braces and
-    ``@`` in texts that have no alternatives are written in their full width there, as
-    ``｛｝＠``: sclite takes the others for marks, and has no way to say that they are
-    none.
-
-    Raises:
-        FileError: If a file cannot be written.
-    """
-    write_report(folder / "score.json", scores)
-    write_page(folder / "report.html", scores)
-    marked = scores.systems[0].score.marked
-    references = _as_marked(scores.references.values(), marked=marked)
-    _write_texts(folder, "ref", references)
-    if references and all(entry.recording and entry.channel for entry in references):
-        write_stm(folder / "ref.stm", references)
-    for system in scores.systems:
-        stem = "hyp" if len(scores.systems) == 1 else f"hyp-{system.name}"
-        _write_texts(folder, stem, _as_marked(system.hypotheses.values(), marked=False))
-        write_pra(folder / f"{stem}.pra", system.name, system.score)
-
-
-def _as_marked(transcripts: Iterable[Transcript], *, marked: bool) -> list[Transcript]:
-    """Return texts for sclite's files: with their marks, or with nothing like one."""
-    if marked:
-        return list(transcripts)
-    return [
-        replace(
-            entry,
-            text=_unmarked(entry.text),
-            words=tuple(replace(w, text=_unmarked(w.text)) for w in entry.words),
-        )
-        if not _MARKS.isdisjoint(entry.text)
-        else entry
-        for entry in transcripts
-    ]
-
-
-def _unmarked(text: str) -> str:
-    words = text.translate(_WIDE).split()
-    return " ".join("＠" if word == NOTHING else word for word in words)
-
-
-def _write_texts(folder: Path, stem: str, transcripts: Sequence[Transcript]) -> None:
-    write_trn(folder / f"{stem}.trn", transcripts)
-    if any(entry.words for entry in transcripts):
-        write_ctm(folder / f"{stem}.ctm", transcripts)
-
-
-def _names(paths: Sequence[Path]) -> list[str]:
+def names_of(paths: Sequence[Path]) -> list[str]:
     """Return what tells files apart: a and b for exp/a/hyp.jsonl, exp/b/hyp.jsonl."""
     if len(paths) > 1 and len({path.name for path in paths}) == 1:
         return ids_from_paths([path.absolute().parent for path in paths])
