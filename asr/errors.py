@@ -4,7 +4,11 @@ Messages say *where: what; what to do*. The command line prints them as one line
 exits with 1; everything else that is raised is a bug and shows its traceback.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sized
+
+#: Characters that turn the direction of what follows, beyond their own word.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class AsrError(Exception):
@@ -69,3 +73,17 @@ def count(things: Sized, name: str) -> str:
     ('1 error', '0 errors')
     """
     return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+
+
+def printable(text: str) -> str:
+    r"""Return text without what would move the cursor or turn the line.
+
+    >>> printable("a\x1b[31m") == "a\ufffd[31m"
+    True
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        "\ufffd" if unicodedata.category(c) == "Cc" or c in _TURNING else c
+        for c in text
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from asr import __version__
-from asr.errors import AsrError
+from asr.errors import AsrError, printable
 
 from .check import check
 from .prep import prep
@@ -60,7 +60,7 @@ def main() -> None:
     try:
         app()
     except AsrError as error:
-        _say(f"asr: error: {error}")
+        _say(f"asr: error: {printable(str(error))}")
         sys.exit(1)
     except SystemExit as done:
         # What typer makes of Ctrl-C, without a word.

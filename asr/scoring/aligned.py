@@ -1,12 +1,12 @@
 """Alignments as rows of text: REF over HYP over S, D and I marks."""
 
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from rich.cells import cell_len
 
+from asr.errors import printable as printable
 from asr.scoring.alignment import Pair, kind
 
 #: What a column is: right, substituted, deleted, inserted.
@@ -18,8 +18,6 @@ Paint = Callable[[str, Mark], str]
 WIDTH = 100
 _MARKS: dict[str, Mark] = {"C": " ", "S": "S", "D": "D", "I": "I"}
 _LABELS = ("REF:", "HYP:", "    ")
-#: Characters that turn the direction of what follows, beyond their own word.
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True)
@@ -90,14 +88,6 @@ def rows(
         row.append(column)
         used += 1 + column.width
     return lines + _three(row, labels, paint)
-
-
-def printable(word: str) -> str:
-    """Return the word without what would move the cursor or turn the line."""
-    return "".join(
-        "\ufffd" if unicodedata.category(c) == "Cc" or c in _TURNING else c
-        for c in word
-    )
 
 
 def _three(

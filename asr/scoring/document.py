@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from asr.scoring.corpus import CorpusScore
 from asr.scoring.results import Scores
 from asr.scoring.statistics import Interval
 from asr.scoring.tables import ranked
+
+#: Levels of the tree with a line for each item: down to a system's utterances.
+_LEVELS = 4
 
 
 def write_report(path: Path, scores: Scores) -> None:
@@ -58,8 +62,27 @@ def write_report(path: Path, scores: Scores) -> None:
             for comparison in scores.comparisons
         ],
     }
-    text = json.dumps(tree, ensure_ascii=False, indent=1, allow_nan=False)
-    write_text(path, text + "\n")
+    write_text(path, "".join(_lines(tree, _LEVELS)) + "\n")
+
+
+def _lines(value: Any, levels: int, indent: str = "\n") -> Iterator[str]:
+    """Yield JSON with a line for each item of so many levels, and no more.
+
+    Of a large set, an indented tree would be mostly spaces, and slow to write.
+    """
+    if not levels or not value or not isinstance(value, dict | list):
+        yield json.dumps(value, ensure_ascii=False, allow_nan=False)
+        return
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    items = value.items() if isinstance(value, dict) else (("", v) for v in value)
+    between = opening
+    for name, item in items:
+        yield between + indent + " "
+        if isinstance(value, dict):
+            yield json.dumps(name, ensure_ascii=False) + ": "
+        yield from _lines(item, levels - 1, indent + " ")
+        between = ","
+    yield indent + closing
 
 
 def _result_tree(result: CorpusScore) -> dict[str, Any]:
