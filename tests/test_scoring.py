@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from asr import scoring
 from asr.errors import ScoreError, some
 from asr.scoring.alignment import align_words, count_words
+from asr.scoring.corpus import score_corpus
 from tests.sclite import literal_steps
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "東京", "é"]), max_size=8)
@@ -290,3 +291,28 @@ def test_a_list_for_a_message_names_all_up_to_the_limit():
 
 def corpus(refs, hyps, **options):
     return scoring.score_corpus(refs, hyps, **options)
+
+
+@pytest.mark.parametrize("missing", ["error", "count", "skip"])
+def test_ids_of_which_none_matches(missing):
+    refs, hyps = {"an1-b": "a", "an2-b": "b"}, {"AN1_B": "a", "AN2_B": "b"}
+    with pytest.raises(ScoreError) as caught:
+        score_corpus(refs, hyps, missing=missing)
+    assert str(caught.value) == (
+        "HYP has none of REF's 2 utterances: an1-b, an2-b; HYP has 2 others, such as "
+        "'AN1_B'; 2 would match if case, - and _ did not count: write ids alike"
+    )
+    with pytest.raises(ScoreError, match="HYP is empty; are both files"):
+        score_corpus(refs, {}, missing=missing)
+    with pytest.raises(ScoreError, match="HYP has another 'x'; are both"):
+        score_corpus(refs, {"x": "a"}, missing=missing)
+
+
+def test_ids_of_which_some_match():
+    refs = {"an1-b": "a", "an2-b": "b"}
+    with pytest.raises(ScoreError) as caught:
+        score_corpus(refs, {"an1-b": "a", "x": "c", "y": "d"})
+    assert str(caught.value) == (
+        "HYP lacks 1 of REF's 2 utterances: an2-b; HYP has 2 others, such as 'x'; "
+        "transcribe them too, or choose --missing count or --missing skip"
+    )

@@ -133,7 +133,7 @@ def score_corpus(
     if not references:
         raise ScoreError("REF holds no utterance; there is nothing to score")
     absent = tuple(name for name in references if name not in hypotheses)
-    _require_hypotheses(absent, len(references), missing)
+    _require_hypotheses(absent, references, hypotheses, missing)
     texts = {
         name: (text, hypotheses.get(name, ""))
         for name, text in references.items()
@@ -195,19 +195,39 @@ def _speaker_interval(utterances: Iterable[UtteranceScore]) -> Interval | None:
     return speaker_interval(totals)
 
 
-def _require_hypotheses(absent: tuple[str, ...], total: int, missing: Missing) -> None:
-    if not absent or missing == "count":
+def _require_hypotheses(
+    absent: Sequence[str],
+    references: Collection[str],
+    hypotheses: Collection[str],
+    missing: Missing,
+) -> None:
+    """Raise an error where utterances have no hypothesis and that is not as told.
+
+    If none has one, the ids are of another set or written otherwise, whatever was told.
+    """
+    if not absent or (missing != "error" and len(absent) < len(references)):
         return
-    if missing == "error":
-        raise ScoreError(
-            f"HYP lacks {len(absent)} of REF's {total} utterances: {some(absent)}; "
-            "transcribe them too, or choose --missing count or --missing skip"
-        )
-    if len(absent) == total:
-        raise ScoreError(
-            f"HYP has none of REF's {total} utterances: {some(absent)}; "
-            "are both files of the same set?"
-        )
+    others = [name for name in hypotheses if name not in references]
+    has = "HYP is empty" if not hypotheses else ""
+    if others:
+        many = "another" if len(others) == 1 else f"{len(others)} others, such as"
+        has = f"HYP has {many} {others[0]!r}"
+    plain = {_plain_id(name) for name in others}
+    alike = sum(_plain_id(name) in plain for name in absent)
+    advice = "are both files of the same set?"
+    if alike:
+        advice = f"{alike} would match if case, - and _ did not count: write ids alike"
+    lacks = f"HYP has none of REF's {len(references)} utterances"
+    if len(absent) < len(references):
+        lacks = f"HYP lacks {len(absent)} of REF's {len(references)} utterances"
+        advice = advice if alike else "transcribe them too"
+        advice += ", or choose --missing count or --missing skip"
+    said = [f"{lacks}: {some(absent)}", has, advice]
+    raise ScoreError("; ".join(filter(None, said)))
+
+
+def _plain_id(name: str) -> str:
+    return name.casefold().replace("_", "-").replace("-", "")
 
 
 def _form_differs(utterances: Sequence[UtteranceScore]) -> bool:
