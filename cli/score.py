@@ -74,6 +74,10 @@ def score(
             help="Texts a model was trained on: errors by how often it saw a word."
         ),
     ] = None,
+    speakers: Annotated[
+        Path | None,
+        typer.Option(help="Who speaks, as Kaldi's utt2spk: lines of 'id speaker'."),
+    ] = None,
     worst: Annotated[
         int,
         typer.Option(
@@ -95,13 +99,18 @@ def score(
     Utterances are matched by id and compared as written, unless --model,
     --normalise or --glm is given. Two systems or more are compared.
     """
+    from asr.errors import printable
     from asr.scoring import document, folder, report, stage
 
     if by_line and kind is not None:
         raise typer.BadParameter("--by-line and --kind contradict; give one of them")
     folder.require_apart(
-        _read(ref, *hyp, train, glm, model), stage.names_of(hyp), out=out, json=json
+        _read(ref, *hyp, train, speakers, glm, model),
+        stage.names_of(hyp),
+        out=out,
+        json=json,
     )
+    notes: list[str] = []
     scores = stage.score_files(
         ref,
         hyp,
@@ -112,13 +121,15 @@ def score(
         unit="word" if unit == "word" else "character",
         by=by or (),
         train=train,
+        speakers=speakers,
+        tell=notes.append,
     )
-    for note in report.remarks(scores):
-        typer.echo(f"asr: note: {note}", err=True)
+    for note in [*notes, *report.remarks(scores)]:
+        typer.echo(f"asr: note: {printable(note)}", err=True)
     if json is not None:
         document.write_report(json, scores)
     if out is not None:
-        folder.write_folder(out, scores)
+        folder.write_folder(out, scores, notes)
     width, paint = _terminal()
     typer.echo(report.overview(scores))
     blocks = [

@@ -296,7 +296,7 @@ def test_main_makes_an_error_one_line_and_exit_code_1(
     assert caught.value.code == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("asr: error: HYP lacks 2 of REF's 2 utterances: 1, 2;")
+    assert err.startswith("asr: error: HYP has none of REF's 2 utterances: 1, 2;")
     assert err.count("\n") == 1
 
 
@@ -349,3 +349,25 @@ def test_a_folder_used_again_holds_nothing_of_the_run_before(ref, tmp_path):
     run(ref, hyps[0], "--out", out)
     names = "hyp-mine.trn hyp.pra hyp.trn ref.trn report.html score.json"
     assert sorted(path.name for path in out.iterdir()) == names.split()
+
+
+def test_nothing_in_a_file_moves_the_cursor(tmp_path, capsys, monkeypatch):
+    ref = write(tmp_path / "ref.jsonl", {"1": "a", "u\x1b[31m": "b"})
+    hyp = write(tmp_path / "hyp.jsonl", {"1": "a", "v\x1b[32m": "c"})
+    result = run(ref, hyp, "--missing", "count")
+    assert "u\ufffd[31m" in result.stderr
+    assert "\x1b" not in result.stderr
+    monkeypatch.setattr("sys.argv", ["asr", "score", str(ref), str(hyp)])
+    with pytest.raises(SystemExit):
+        main()
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_notes_on_files_reach_the_page(tmp_path):
+    ref, hyp = tmp_path / "ref.trn", tmp_path / "hyp.trn"
+    ref.write_text("a (uh) b (s-1)\n")
+    hyp.write_text("a b (s-1)\n")
+    result = run(ref, hyp, "--out", tmp_path / "out")
+    note = "1 optional word of REF not heard counts as right, as with sclite -D"
+    assert result.stderr == f"asr: note: {note}\n"
+    assert note in (tmp_path / "out" / "report.html").read_text()

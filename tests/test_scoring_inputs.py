@@ -1,3 +1,4 @@
+import gzip
 import json
 import random
 import subprocess
@@ -5,7 +6,13 @@ import subprocess
 import pytest
 
 from asr.errors import ManifestError, ScoreError
-from asr.scoring.inputs import find_kind, read_inputs, read_transcripts
+from asr.scoring.folder import write_folder
+from asr.scoring.inputs import (
+    find_kind,
+    read_inputs,
+    read_training,
+    read_transcripts,
+)
 from asr.scoring.stage import score_files
 from asr.scoring.timemarks import assign_words, read_ctm, read_stm
 from asr.scoring.transcripts import TimedWord
@@ -509,3 +516,146 @@ def sclite_counts(folder):
             before = found.get(speaker, (0, 0, 0, 0))
             found[speaker] = tuple(map(sum, zip(before, counts, strict=True)))
     return found
+
+
+# Files that nothing but their content tells, or that are not what was said
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        (["u1 a", "u2 b"], "kaldi"),
+        (["1089-134686-0000 A", "1089-134686-0001 B"], "kaldi"),
+        (["spk_a_b one", "spk_a_c two"], "kaldi"),
+        (["{ uh / um } hello (s-1)", "bye now (s-2)"], "trn"),
+        (['{"id": "a", "text": "b"}'], "json"),
+    ],
+)
+def test_kinds_by_content(tmp_path, lines, kind):
+    assert find_kind(write(tmp_path / "some.txt", *lines)) == kind
+
+
+@pytest.mark.parametrize("line", ["1 2 3", "- a b", "_ a", "3.5 a", "two b"])
+def test_words_and_numbers_are_no_ids(tmp_path, line):
+    path = write(tmp_path / "some.txt", line)
+    with pytest.raises(ManifestError, match="nothing tells what this file is"):
+        find_kind(path)
+    assert find_kind(write(tmp_path / "text", line)) == "kaldi"
+
+
+def test_what_was_guessed_is_said(tmp_path):
+    ref, hyp = (
+        write(tmp_path / "ref.txt", "u1 a"),
+        write(tmp_path / "hyp.txt", "b (u1)"),
+    )
+    assert read_inputs(ref, [hyp]).notes == (
+        f"read by contents: {ref} as Kaldi's 'id words', {hyp} as trn; --kind says it "
+        "if that is wrong",
+    )
+    assert read_inputs(ref, [ref], kind="kaldi").notes == (f"{ref} is REF itself",)
+    named = write(tmp_path / "text", "u1 a")
+    assert read_inputs(named, [write(tmp_path / "h.trn", "a (u1)")]).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "kind"),
+    [
+        ("a.trn", "a b", "trn"),
+        ("a.txt", "a b (u1)", "trn"),
+        ("a.txt", '{"id": "u1", "text": "a"}', "json"),
+        ("a.jsonl", "a", "json"),
+        ("a.txt", "f A 0 1 word 0.5", "ctm"),
+        ("a.txt", "f A s 0 1 words", "stm"),
+    ],
+)
+def test_by_line_is_for_plain_texts_alone(tmp_path, name, line, kind):
+    path = write(tmp_path / name, line)
+    with pytest.raises(ManifestError) as caught:
+        read_inputs(path, [path], by_line=True)
+    assert str(caught.value) == f"{path}: looks like {kind}; leave out --by-line"
+
+
+def test_ids_that_are_words_by_line_are_told(tmp_path):
+    path = write(tmp_path / "a.txt", "u1 a", "u2 b")
+    [note, _] = read_inputs(path, [path], by_line=True).notes
+    assert note == f"every line of {path} begins with what looks like an id; by line, it is a word"  # fmt: skip  # noqa: E501
+
+
+def test_files_that_hold_lines_but_otherwise(tmp_path):
+    packed, array = tmp_path / "h.jsonl.gz", tmp_path / "h.json"
+    packed.write_bytes(gzip.compress(b'{"id": "a", "text": "b"}\n'))
+    array.write_text('[\n {"id": "a", "text": "b"}\n]\n')
+    with pytest.raises(ManifestError, match=r"h\.jsonl\.gz: is compressed with gzip"):
+        read_transcripts(packed, "hyp")
+    with pytest.raises(ManifestError, match=r"h\.json: is one JSON array; write each"):
+        read_transcripts(array, "hyp")
+
+
+def test_hypotheses_without_ids_are_found_by_their_audio(tmp_path):
+    names = ["a/1.wav", "a/2.wav", "b/1.wav"]
+    lines = [{"audio_filepath": f"/data/{n}", "text": n[0]} for n in names]
+    ref = rows(tmp_path / "ref.json", *lines)
+    some = [
+        {**lines[2], "pred_text": "x"},
+        {**lines[1], "offset": 3.5, "pred_text": "y"},
+    ]
+    inputs = read_inputs(ref, [rows(tmp_path / "hyp.json", *some)])
+    assert list(inputs.references) == ["a-1", "a-2", "b-1"]
+    [system] = inputs.systems
+    assert {k: t.audio.as_posix() for k, t in system.items()}["b-1"] == "/data/b/1.wav"
+    part = read_inputs(ref, [rows(tmp_path / "part.json", *lines[:2])]).systems[0]
+    assert list(part) == ["a-1", "a-2"]
+    moved = [{**line, "audio_filepath": f"/mnt{line['audio_filepath']}"}
+             for line in lines]  # fmt: skip
+    system = read_inputs(ref, [rows(tmp_path / "moved.json", *moved)]).systems[0]
+    assert list(system) == ["a-1", "a-2", "b-1"]
+
+
+def test_training_texts_of_any_kind(tmp_path):
+    plain = write(tmp_path / "words.txt", "the cat", "the cat", "sat")
+    texts, [note] = read_training(plain)
+    assert texts == ["the cat", "the cat", "sat"]
+    assert note == f"{plain} was read as plain text, line by line, by its contents"
+    assert read_training(write(tmp_path / "text", "a b", "a c"))[0] == ["b", "c"]
+    assert read_training(write(tmp_path / "t.trn", "b (a)", "c (a)"))[0] == ["b", "c"]
+    assert read_training(rows(tmp_path / "t.jsonl", {"text": "b"})) == (["b"], ())
+    with pytest.raises(ManifestError, match=r"n\.jsonl:1: no text"):
+        read_training(rows(tmp_path / "n.jsonl", {"id": "b"}))
+
+
+def test_confidences_without_times(tmp_path):
+    words = [{"word": "a", "confidence": 0.9}, {"word": "b", "confidence": 0.2}]
+    hyp = rows(tmp_path / "h.jsonl", {"id": "u", "text": "a b", "words": words})
+    ref = rows(tmp_path / "r.jsonl", {"id": "u", "text": "a c", "recording": "r1"})
+    scores = score_files(ref, [hyp], by=["recording"])
+    assert list(scores.systems[0].groups["recording"]) == ["r1"]
+    assert scores.systems[0].calibration.words == 2
+    write_folder(tmp_path / "out", scores)
+    assert not (tmp_path / "out" / "hyp.ctm").exists()
+
+
+@pytest.mark.parametrize(("inside", "shown"), [(3, True), (1, False)])
+def test_confidences_that_are_no_probabilities_are_told(tmp_path, inside, shown):
+    sure = [0.5] * inside + [95.0] * 2
+    words = [{"word": "a", "confidence": value} for value in sure]
+    text = " ".join("a" for _ in sure)
+    hyp = rows(tmp_path / "h.jsonl", {"id": "u", "text": text, "words": words})
+    told = []
+    ref = rows(tmp_path / "r.jsonl", {"id": "u", "text": text})
+    scores = score_files(ref, [hyp], tell=told.append)
+    assert (scores.systems[0].calibration is not None) == shown
+    assert told == [
+        f"2 of {inside + 2} confidences are not from 0 to 1 and left out; write "
+        "probabilities"
+    ]
+
+
+def test_speakers_of_a_file_beside(tmp_path):
+    ref = write(tmp_path / "text", "u1 a", "u2 b")
+    speakers = write(tmp_path / "utt2spk", "u1 bob", "u2 ann", "u3 eve")
+    scores = score_files(ref, [ref], speakers=speakers, by=["speaker"])
+    assert list(scores.systems[0].groups["speaker"]) == ["ann", "bob"]
+    with pytest.raises(ScoreError, match="no speaker for 1 of REF's 2 utterances: u2"):
+        score_files(ref, [ref], speakers=write(tmp_path / "one", "u1 bob"))
+    with pytest.raises(ManifestError, match=r"bad:1: is not of two words: id speaker"):
+        score_files(ref, [ref], speakers=write(tmp_path / "bad", "u1"))

@@ -328,10 +328,54 @@ def test_marks_count_in_sclites_files_and_where_rules_write_them(tmp_path, files
     assert scores.systems[0].score.total.words.errors == 0
     glm = tmp_path / "my.glm"
     glm.write_text("i'm => {i'm / i am} / [ ] __ [ ]\n")
-    texts = {"1": "i'm (here)"}, {"1": "i am here"}
-    assert files(*texts).systems[0].score.total.words.errors == 3
+    texts = {"1": "i'm here"}, {"1": "i am here"}
+    assert files(*texts).systems[0].score.total.words.errors == 2
     scores = files(*texts, normaliser=of_rules(glm))
     assert scores.systems[0].score.total.words.errors == 0
+
+
+@pytest.mark.parametrize("rule", ["he's => {he is / he has}", "hm => (hm)"])
+def test_rules_give_no_meaning_to_marks_that_are_text(tmp_path, files, rule):
+    glm = tmp_path / "my.glm"
+    glm.write_text(f"{rule} / [ ] __ [ ]\n")
+    ref = {"1": "i am (laughs) here", "2": "he {noise is gone @", "3": "he {noise"}
+    hyp = {"1": "i am here", "2": "he {noise is gone", "3": "(uh) he {noise"}
+    plain = files(ref, hyp).systems[0].score
+    scores = files(ref, hyp, normaliser=of_rules(glm))
+    assert plain.total.words.errors == 3
+    assert scores.systems[0].score.total.words == plain.total.words
+    assert remarks(scores)[0] == "normalisation (my.glm) changed no word"
+    fired = {"4": "he's hm (laughs)"}, {"4": "he is (laughs)"}
+    both = files(ref | fired[0], hyp | fired[1], normaliser=of_rules(glm))
+    missed = {"he's => {he is / he has}": 1, "hm => (hm)": 2}[rule]
+    assert both.systems[0].score.total.words.errors == 3 + missed
+
+
+def test_alternatives_of_rules_are_told_as_one(tmp_path, files):
+    glm = tmp_path / "my.glm"
+    glm.write_text("airlines => {airlines / air lines} / [ ] __ [ ]\n")
+    scores = files(
+        {"1": "the airlines are"}, {"1": "the air lines"}, normaliser=of_rules(glm)
+    )
+    assert remarks(scores)[0] == (
+        "normalisation (my.glm) changed 1 word: airlines -> {airlines / air lines} (1)"
+    )
+
+
+def test_a_trn_of_hypotheses_has_marks_too(tmp_path):
+    """As sclite -D: optional words are left out, and the nearest alternative counts."""
+    ref, hyp = tmp_path / "r.trn", tmp_path / "h.trn"
+    ref.write_text("hello (laugh) there @ home (s-1)\n")
+    hyp.write_text("(uh) hello { their / there / @ } home (s-1)\n")
+    told = []
+    for normaliser in (None, named("basic")):
+        scores = score_files(ref, [hyp], normaliser=normaliser, tell=told.append)
+        assert scores.systems[0].score.total.words.errors == 0
+    note = "1 optional word of REF not heard counts as right, as with sclite -D"
+    assert told == [note, note]
+    hyp.write_text("hello { there (s-1)\n")
+    with pytest.raises(ScoreError, match="s-1: "):
+        score_files(ref, [hyp])
 
 
 RULES = """;; as NIST's

@@ -8,17 +8,14 @@ from pathlib import Path
 from asr.errors import FileError
 from asr.scoring.document import write_report
 from asr.scoring.page import write_page
-from asr.scoring.references import NOTHING
 from asr.scoring.results import Scores
 from asr.scoring.transcripts import Transcript
+from asr.scoring.wordings import marks_as_text, may_be_marked
 from asr.scoring.writers import write_ctm, write_pra, write_stm, write_trn
 
 _SCORES, _PAGE = "score.json", "report.html"
 _OF_REF = ("ref.trn", "ref.stm", "ref.ctm")
 _OF_SYSTEM = (".trn", ".ctm", ".pra")
-#: What sclite takes for marks of alternatives, and what stands for the braces then.
-_MARKS = frozenset("{}" + NOTHING)
-_WIDE = str.maketrans("{}", "｛｝")
 
 
 def require_apart(
@@ -48,15 +45,20 @@ def require_apart(
             )
 
 
-def write_folder(folder: Path, scores: Scores) -> None:
+def write_folder(folder: Path, scores: Scores, notes: Sequence[str] = ()) -> None:
     """Write the scores, and texts and alignments as they were compared.
 
     ``score.json``, ``report.html``, ``ref.trn``, and for each system ``hyp.trn`` and
     ``hyp.pra`` (with the system's name where there are several); segments (``ref.stm``)
     and timed words (``ref.ctm``, ``hyp.ctm``) where the inputs have them. What an
-    earlier run wrote there, by its ``score.json``, is removed. Braces and ``@`` in
-    texts that have no alternatives are written in full width there, as ``｛｝＠``:
+    earlier run wrote there, by its ``score.json``, is removed. Braces, brackets and
+    ``@`` in texts without alternatives are written in full width (``｛｝（）＠``):
     sclite takes the others for marks, and has no way to say that they are none.
+
+    Args:
+        folder: Made if need be.
+        scores: Of one system or more.
+        notes: What ``score_files`` told, for the page.
 
     Raises:
         FileError: If a file cannot be written or removed.
@@ -75,7 +77,7 @@ def write_folder(folder: Path, scores: Scores) -> None:
     for stem, system in zip(stems, scores.systems, strict=True):
         _write_texts(folder, stem, _as_marked(system.hypotheses.values(), marked=False))
         write_pra(folder / f"{stem}.pra", system.name, system.score)
-    write_page(folder / _PAGE, scores)
+    write_page(folder / _PAGE, scores, notes)
     # Last: it names what is in the folder.
     write_report(folder / _SCORES, scores)
 
@@ -115,21 +117,17 @@ def _as_marked(transcripts: Iterable[Transcript], *, marked: bool) -> list[Trans
     return [
         replace(
             entry,
-            text=_unmarked(entry.text),
-            words=tuple(replace(w, text=_unmarked(w.text)) for w in entry.words),
+            text=marks_as_text(entry.text),
+            words=tuple(replace(w, text=marks_as_text(w.text)) for w in entry.words),
         )
-        if not _MARKS.isdisjoint(entry.text)
+        if may_be_marked(entry.text)
         else entry
         for entry in transcripts
     ]
 
 
-def _unmarked(text: str) -> str:
-    words = text.translate(_WIDE).split()
-    return " ".join("＠" if word == NOTHING else word for word in words)
-
-
 def _write_texts(folder: Path, stem: str, transcripts: Sequence[Transcript]) -> None:
     write_trn(folder / f"{stem}.trn", transcripts)
-    if any(entry.words for entry in transcripts):
+    words = [word for entry in transcripts for word in entry.words]
+    if words and all(word.timed for word in words):
         write_ctm(folder / f"{stem}.ctm", transcripts)

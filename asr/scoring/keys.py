@@ -51,7 +51,9 @@ def _order(label: str | None) -> tuple[bool, list[tuple[float, str]]]:
 
 
 def _value(entry: Transcript, key: str) -> str | None:
-    value: Any = getattr(entry, key) if key in _FIELDS else entry.extra.get(key)
+    value: Any = getattr(entry, key) if key in _FIELDS else None
+    # Files of JSON lines may call a key of theirs as a field of stm's.
+    value = entry.extra.get(key) if value is None else value
     if value is None or value == "":
         return None
     return value if isinstance(value, str) else str(value)
@@ -63,4 +65,4 @@ def _known(references: Mapping[str, Transcript]) -> list[str]:
     fields = [f for f in _FIELDS if any(getattr(entry, f) for entry in entries)]
     if any(entry.duration is not None for entry in entries):
         fields.append("duration")
-    return [*fields, *keys]
+    return [*dict.fromkeys([*fields, *keys])]

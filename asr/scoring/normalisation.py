@@ -28,6 +28,8 @@ _BRACES = re.compile(r"([{}])")
 _SLASH = re.compile(r"(/)")
 _OPTIONAL = re.compile(r"(?<!\S)\(([^()\s]+)\)(?!\S)")
 _NOTHING = "@"
+#: A word, or alternatives, which may hold others.
+_WORD = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}|\S+")
 _NO_KEY = re.compile(r"[\W_]+")
 
 
@@ -41,6 +43,7 @@ class Normaliser:
         marked: Applied to REF instead where it has sclite's marks: alternatives
             ``{ a / b }`` and optional words ``(a)`` come through it.
         hypothesis: Applied to HYP.
+        marked_hypothesis: Applied to HYP instead where that has such marks.
         writes_marks: Whether it may write such marks into REF itself.
         writes_hyp_marks: Whether it may write them into HYP, of which the best wording
             has to be chosen.
@@ -50,6 +53,7 @@ class Normaliser:
     reference: Form
     marked: Form
     hypothesis: Form
+    marked_hypothesis: Form
     writes_marks: bool = False
     writes_hyp_marks: bool = False
 
@@ -60,6 +64,7 @@ class Normaliser:
             lambda text: other.reference(self.reference(text)),
             lambda text: other.marked(self.marked(text)),
             lambda text: other.hypothesis(self.hypothesis(text)),
+            lambda text: other.marked_hypothesis(self.marked_hypothesis(text)),
             self.writes_marks or other.writes_marks,
             self.writes_hyp_marks or other.writes_hyp_marks,
         )
@@ -73,7 +78,8 @@ def of_config(config: TextConfig, name: str) -> Normaliser:
         name: What to call it.
     """
     form = partial(normalise, config=config)
-    return Normaliser(name, form, partial(_around_marks, form=form), form)
+    around = partial(_around_marks, form=form)
+    return Normaliser(name, form, around, form, around)
 
 
 def named(name: Named) -> Normaliser:
@@ -96,7 +102,7 @@ def of_rules(path: Path) -> Normaliser:
     ref, hyp = rules.compiled("ref"), rules.compiled("hyp")
     marking = [rule.sides for rule in rules.rules if {*"{("} & {*rule.after}]
     in_ref, in_hyp = (any(side in sides for sides in marking) for side in SIDES)
-    return Normaliser(path.name, ref, ref, hyp, in_ref, in_hyp)
+    return Normaliser(path.name, ref, ref, hyp, hyp, in_ref, in_hyp)
 
 
 def word_changes(texts: Iterable[tuple[str, str]]) -> Counter[tuple[str, str]]:
@@ -110,7 +116,7 @@ def word_changes(texts: Iterable[tuple[str, str]]) -> Counter[tuple[str, str]]:
     """
     found: Counter[tuple[str, str]] = Counter()
     for before, after in texts:
-        old, new = before.split(), after.split()
+        old, new = _WORD.findall(before), _WORD.findall(after)
         if old == new:
             continue
         for here, there in word_blocks(old, new):
@@ -194,6 +200,7 @@ def rewritten_words(words: Sequence[TimedWord], text: str) -> tuple[TimedWord, .
                 start=round(start + n * share, 6),
                 duration=round(share, 6),
                 confidence=sum(sure) / len(sure) if sure else None,
+                timed=all(word.timed for word in words),
             )
             for n, word in enumerate(new)
         )

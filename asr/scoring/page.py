@@ -97,7 +97,7 @@ class GroupTable:
     more: int
 
 
-def write_page(path: Path, scores: Scores) -> None:
+def write_page(path: Path, scores: Scores, notes: Sequence[str] = ()) -> None:
     """Write the scores as one self-contained HTML page.
 
     It stays below about 8 MB however large the set is; what is not on it is in
@@ -106,15 +106,16 @@ def write_page(path: Path, scores: Scores) -> None:
     Args:
         path: The page.
         scores: Of one system or more.
+        notes: What there is to know beside the scores' own remarks.
 
     Raises:
         FileError: If the file cannot be written.
     """
     template = Path(__file__).with_name("page.html")
-    write_filled(path, template, _context(scores))
+    write_filled(path, template, _context(scores, notes))
 
 
-def _context(scores: Scores) -> dict[str, Any]:
+def _context(scores: Scores, notes: Sequence[str] = ()) -> dict[str, Any]:
     systems = scores.systems
     unit = systems[0].score.unit
     shown, more = passages(scores)
@@ -124,7 +125,7 @@ def _context(scores: Scores) -> dict[str, Any]:
         "rate": RATES[unit],
         "headline": _headline(scores),
         "sentences": list(_sentences(scores)),
-        "notes": remarks(scores),
+        "notes": [*notes, *remarks(scores)],
         "systems": systems,
         "limit": _limit((s.score.total.wer, s.score.interval) for s in systems),
         "differences": scores.comparisons,

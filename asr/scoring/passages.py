@@ -273,7 +273,7 @@ def _word(
 def _times(system: System, name: str, origin: float) -> list[TimedWord]:
     """Return when each word of a hypothesis is said, from the utterance's beginning."""
     entry = system.hypotheses.get(name)
-    if entry is None or not entry.words:
+    if entry is None or not entry.words or not all(word.timed for word in entry.words):
         return []
     unit = system.score.unit
     words = [word for word in entry.words for _ in split(word.text, unit)]

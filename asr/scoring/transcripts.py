@@ -19,12 +19,14 @@ class TimedWord:
         duration: How long it is, seconds.
         confidence: How sure the recogniser was, as the file gives it: by custom a
             probability, 0 to 1; None where it says nothing.
+        timed: Whether the file says when it was said; start and duration are 0 if not.
     """
 
     text: str
     start: float
     duration: float
     confidence: float | None = None
+    timed: bool = True
 
     @property
     def middle(self) -> float:
@@ -48,6 +50,7 @@ class Transcript:
         channel: Channel of the recording, as ``stm`` and ``ctm`` name it.
         words: The text's words with their times; empty where the file has none.
         extra: Further keys of a JSON line, as they came; ``label`` of an ``stm`` line.
+        named: Whether its file gives the id; else it is made of the recording's path.
     """
 
     id: str
@@ -61,6 +64,7 @@ class Transcript:
     channel: str | None = None
     words: tuple[TimedWord, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
+    named: bool = True
 
 
 def read_lines(path: Path) -> list[str]:

@@ -1,9 +1,30 @@
-"""Hypotheses in which rules wrote alternatives: the wording that counts."""
+"""Texts with sclite's marks: which wording counts, and marks that are text."""
 
 from collections.abc import Iterable, Iterator
 
 from asr.scoring.alignment import align_words
 from asr.scoring.references import NOTHING, Choice, Network, Word, parse_reference
+
+#: What sclite takes for marks, and what stands for it where it is text.
+_MARKS = frozenset("{}()" + NOTHING)
+_WIDE = str.maketrans("{}()", "｛｝（）")
+
+
+def may_be_marked(text: str) -> bool:
+    """Return whether a text holds anything that sclite could take for a mark."""
+    return not _MARKS.isdisjoint(text)
+
+
+def marks_as_text(text: str) -> str:
+    """Return a text with its braces, brackets and ``@`` in full width: no marks.
+
+    >>> marks_as_text("a (b) @ c@d")
+    'a （b） ＠ c@d'
+    """
+    if not may_be_marked(text):
+        return text
+    words = text.translate(_WIDE).split()
+    return " ".join("＠" if word == NOTHING else word for word in words)
 
 
 def best_wording(hypothesis: str, reference: str, *, marked: bool) -> str:
