@@ -100,7 +100,7 @@ def score(
     --normalise or --glm is given. Two systems or more are compared.
     """
     from asr.errors import printable
-    from asr.scoring import document, folder, report, stage
+    from asr.scoring import folder, report, score_json, stage
 
     if by_line and kind is not None:
         raise typer.BadParameter("--by-line and --kind contradict; give one of them")
@@ -127,7 +127,7 @@ def score(
     for note in [*notes, *report.remarks(scores)]:
         typer.echo(f"asr: note: {printable(note)}", err=True)
     if json is not None:
-        document.write_report(json, scores)
+        score_json.write_report(json, scores)
     if out is not None:
         folder.write_folder(out, scores, notes)
     width, paint = _terminal()

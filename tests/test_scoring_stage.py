@@ -8,7 +8,6 @@ import pytest
 
 from asr import __version__
 from asr.errors import FileError, ScoreError
-from asr.scoring.document import write_report
 from asr.scoring.folder import write_folder
 from asr.scoring.keys import NONE, labels_of
 from asr.scoring.normalisation import named, of_rules
@@ -19,6 +18,7 @@ from asr.scoring.report import (
     remarks,
     worst_of_all,
 )
+from asr.scoring.score_json import write_report
 from asr.scoring.stage import score_files
 from asr.scoring.transcripts import Transcript
 from tests.sclite import program
@@ -446,3 +446,12 @@ def filtered_by_sclite(folder):
         elif line.startswith("Scores:"):
             found[name] = tuple(map(int, line.split()[-3:]))
     return found
+
+
+def test_an_utterance_is_a_line_of_the_json(tmp_path, files):
+    scores = files({"1": "a", "2": "b"}, {"1": "a", "2": "c"})
+    write_report(tmp_path / "score.json", scores)
+    lines = (tmp_path / "score.json").read_text(encoding="utf-8").split("\n")
+    said = [line for line in lines if line.lstrip().startswith('{"id": ')]
+    assert [json.loads(line.rstrip(","))["id"] for line in said] == ["1", "2"]
+    assert lines[1].startswith(' "asr_version": ')

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from asr.errors import FileError
-from asr.scoring.document import write_report
 from asr.scoring.page import write_page
 from asr.scoring.results import Scores
+from asr.scoring.score_json import write_report
 from asr.scoring.transcripts import Transcript
 from asr.scoring.wordings import marks_as_text, may_be_marked
 from asr.scoring.writers import write_ctm, write_pra, write_stm, write_trn

@@ -11,7 +11,7 @@ from asr.pages.pictures import Excerpt, excerpt
 from asr.scoring.alignment import split
 from asr.scoring.corpus import UtteranceScore
 from asr.scoring.results import Scores, System
-from asr.scoring.stacked import Cell, Stack, stack
+from asr.scoring.side_by_side import Cell, Stack, stack
 from asr.scoring.transcripts import TimedWord, Transcript
 
 #: Bytes that the utterances may take, and those with sounds besides; WAV, where there

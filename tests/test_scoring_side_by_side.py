@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.scoring.alignment import align_words
-from asr.scoring.stacked import stack
+from asr.scoring.side_by_side import stack
 
 TEXTS = st.lists(st.sampled_from("abc"), max_size=8).map(" ".join)
 
