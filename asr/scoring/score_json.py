@@ -93,6 +93,7 @@ def _result_tree(result: CorpusScore) -> dict[str, Any]:
         "wer_interval_95_by_speaker": _interval_tree(result.speaker_interval),
         "missing": list(result.missing),
         "missing_counted": result.missing_counted,
+        "left_out": list(result.left_out),
         "extra": list(result.extra),
     }
 
