@@ -225,7 +225,7 @@ def test_three_systems_have_a_table_of_pairs(tmp_path):
     page, _ = page_of(tmp_path, scores)
     for pair in ("two − three", "two − five", "three − five"):
         assert pair in page.shown
-    assert "expect one in twenty" in page.shown
+    assert "corrected for the number of pairs (Holm)" in page.shown
 
 
 def test_missing_hypotheses_are_named(tmp_path):
