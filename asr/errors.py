@@ -43,6 +43,10 @@ class TrainingError(AsrError):
     """Training cannot start or go on."""
 
 
+class AlignmentError(AsrError):
+    """A text cannot be laid over its recording."""
+
+
 class ScoreError(AsrError):
     """Reference and hypothesis cannot be compared."""
 

@@ -5,6 +5,23 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
+class Word:
+    """A word and when it was said.
+
+    Attributes:
+        text: The word.
+        start: Where it begins in the recording, seconds.
+        end: Where it ends, seconds.
+        confidence: How sure the model is of it, 0 to 1.
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hypothesis:
     """The recogniser's answer for one utterance.
 

@@ -48,6 +48,16 @@ def output_frames(
     return subsampled(frames, subsampling or config.model.subsampling)
 
 
+def output_shift(config: Config) -> float:
+    """Return the seconds from an output frame to the next.
+
+    Input frames are centred on their times and the convolutions take every second of
+    them, so output frame t is centred on t times this.
+    """
+    hop = hop_samples(config.features)
+    return hop * config.model.subsampling / config.features.sample_rate
+
+
 def frames_needed(targets: Sequence[int]) -> int:
     """Return the output frames CTC needs: one a token, one between equal neighbours.
 

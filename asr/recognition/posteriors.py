@@ -1,0 +1,156 @@
+"""A model's log-probabilities of recordings: short ones in batches, long in windows."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from asr.audio import Samples, audio_info, read_audio
+from asr.errors import AudioError
+from asr.features import cut_batches, pad_samples
+from asr.lengths import feature_frames, hop_samples, subsampled
+from asr.manifest import Utterance
+from asr.model.acoustic import AcousticModel
+from asr.recognition.recogniser import Failure
+
+#: Recordings read before batches are made of them, at most, and how much audio in
+#: them, in batches; both bound memory and waiting.
+_READ = 64
+_READ_BATCHES = 8
+#: Seconds that a window reaches beyond the part whose frames are kept, on each side: a
+#: recurrent layer has forgotten by then that the audio began or broke off.
+_CONTEXT = 5.0
+
+
+@dataclass(frozen=True)
+class Posteriors:
+    """What a model makes of an utterance.
+
+    Attributes:
+        utterance: Which.
+        log_probs: Natural log-probabilities, shape (T', V), float32, blank at 0.
+        duration: Length of the audio, seconds.
+    """
+
+    utterance: Utterance
+    log_probs: npt.NDArray[np.float32]
+    duration: float
+
+
+def posteriors(
+    model: AcousticModel,
+    utterances: Iterable[Utterance],
+    *,
+    batch_seconds: float = 60.0,
+) -> Iterator[Posteriors | Failure]:
+    """Yield log-probabilities or a failure for each utterance, in their order.
+
+    Args:
+        model: In evaluation mode, as :func:`asr.model.file.load_model` returns it.
+        utterances: Recordings or parts of them; audio is read at the model's rate.
+        batch_seconds: Audio in a batch, padding included. A longer utterance goes
+            through the network in windows of this length with 5 s more on each side,
+            and is read bit by bit too.
+    """
+    group: list[tuple[Utterance, float]] = []
+    for utterance in utterances:
+        try:
+            seconds = _seconds(utterance)
+        except AudioError as error:
+            yield from _run_group(model, group, batch_seconds)
+            group = []
+            yield Failure(utterance.id, str(error))
+            continue
+        if seconds > batch_seconds:
+            yield from _run_group(model, group, batch_seconds)
+            group = []
+            yield _run_long(model, utterance, seconds, batch_seconds)
+            continue
+        group.append((utterance, seconds))
+        total = sum(length for _, length in group)
+        if len(group) == _READ or total >= _READ_BATCHES * batch_seconds:
+            yield from _run_group(model, group, batch_seconds)
+            group = []
+    yield from _run_group(model, group, batch_seconds)
+
+
+def _seconds(utterance: Utterance) -> float:
+    """Return an utterance's length as its recording's header has it."""
+    rest = audio_info(utterance.audio).duration - utterance.offset
+    if utterance.duration is None:
+        return rest
+    return min(rest, utterance.duration)
+
+
+def _run_group(
+    model: AcousticModel, group: Sequence[tuple[Utterance, float]], bound: float
+) -> list[Posteriors | Failure]:
+    rate = model.config.features.sample_rate
+    results: dict[str, Posteriors | Failure] = {}
+    good: list[tuple[Utterance, Samples]] = []
+    for utterance, _ in group:
+        try:
+            samples = read_audio(
+                utterance.audio,
+                rate,
+                offset=utterance.offset,
+                duration=utterance.duration,
+            )
+        except AudioError as error:
+            results[utterance.id] = Failure(utterance.id, str(error))
+            continue
+        good.append((utterance, samples))
+    good.sort(key=lambda item: -len(item[1]))
+    for batch in cut_batches(good, lambda item: len(item[1]), bound * rate):
+        found = _run(model, [samples for _, samples in batch])
+        for (utterance, samples), log_probs in zip(batch, found, strict=True):
+            seconds = len(samples) / rate
+            results[utterance.id] = Posteriors(utterance, log_probs, seconds)
+    return [results[utterance.id] for utterance, _ in group]
+
+
+def _run_long(
+    model: AcousticModel, utterance: Utterance, seconds: float, window: float
+) -> Posteriors | Failure:
+    """Return the frames of windows side by side, as many as one pass would give."""
+    rate = model.config.features.sample_rate
+    hop, factor = hop_samples(model.config.features), model.config.model.subsampling
+    # In samples, of whole output frames, so that windows' frames fall on one grid.
+    frame = hop * factor
+    step = max(1, round(window * rate / frame))
+    context = round(_CONTEXT * rate / frame)
+    total = round(seconds * rate)
+    frames = subsampled(feature_frames(total, hop), factor)
+    parts = []
+    for start in range(0, frames, step):
+        first = max(0, start - context)
+        stop = min(frames, start + step)
+        length = min(total, (stop + context) * frame) - first * frame
+        try:
+            samples = read_audio(
+                utterance.audio,
+                rate,
+                offset=utterance.offset + first * frame / rate,
+                duration=length / rate,
+            )
+        except AudioError as error:
+            return Failure(utterance.id, str(error))
+        [found] = _run(model, [samples])
+        parts.append(found[start - first : stop - first])
+    return Posteriors(utterance, np.concatenate(parts), seconds)
+
+
+@torch.inference_mode()
+def _run(
+    model: AcousticModel, signals: Sequence[Samples]
+) -> list[npt.NDArray[np.float32]]:
+    samples, sample_lengths = pad_samples(signals)
+    log_probs, lengths = model(
+        samples.to(model.device), sample_lengths.to(model.device)
+    )
+    return [
+        row[:length].cpu().numpy()
+        for row, length in zip(log_probs, lengths.tolist(), strict=True)
+    ]
