@@ -9,6 +9,7 @@ import typer
 from asr import __version__
 from asr.errors import AsrError, printable
 
+from .align import align
 from .check import check
 from .prep import prep
 from .score import score
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (prep, check, train, transcribe, score, synth):
+for command in (prep, check, train, transcribe, align, score, synth):
     app.command(no_args_is_help=True)(command)
 
 

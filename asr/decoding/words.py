@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from asr.decoding.alignment import Spans
+from asr.decoding.alignment import Floats, Spans
 from asr.hypotheses import Word
 from asr.tokens import Tokens
 
-#: Seconds that a word begins before the frame of its first label at most, and ends
-#: after that of its last: a network says a letter when it has heard enough of it. The
-#: choice is measured in README.md.
-LEAD = 0.08
+#: Seconds that a word begins before its first label's frame, and ends after its last
+#: label's, where no pause tells; README.md has what they were chosen by.
+LEAD = 0.04
 TAIL = 0.08
 
 #: sentencepiece's mark of a word's beginning.
@@ -25,16 +25,20 @@ def timed_words(
     *,
     shift: float,
     duration: float,
-    lead: float = LEAD,
-    tail: float = TAIL,
+    pauses: npt.NDArray[np.float64],
 ) -> list[Word]:
     """Return the words of an aligned sequence of labels, in order.
 
-    A path's labels are narrow: most have one frame wherever in the sound the network is
-    sure of them, and the frames between two are blank. So a word begins ``lead`` before
-    its first label and ends ``tail`` after its last, but goes no further than half way
-    to the next word's label, and not beyond the audio. Its confidence is the geometric
-    mean of its labels' probabilities.
+    A path's labels are narrow and need not lie where their sounds do: a network that
+    hears the whole utterance says a letter wherever it learnt to, within the word or
+    soon after. What it says is the order, and which words a pause lies between. So
+
+    - where there is a pause between two words' labels, the first word ends where that
+      begins and the second begins where it ends; of several it is the longest;
+    - elsewhere a word begins ``LEAD`` before its first label and ends ``TAIL`` after
+      its last, but goes no further than half way to the neighbour's label.
+
+    A word's confidence is the geometric mean of its labels' probabilities.
 
     Args:
         tokens: The model's.
@@ -42,30 +46,61 @@ def timed_words(
         spans: Where they are, as :func:`asr.decoding.alignment.align` says.
         shift: Seconds from an output frame to the next.
         duration: Length of the audio, seconds.
-        lead: Seconds before the first label, at most.
-        tail: Seconds after the last label, at most.
+        pauses: Where pauses begin and end, seconds, shape (P, 2), as
+            :func:`asr.decoding.pauses.find_pauses` says.
     """
     groups = group_words(tokens, targets)
-    # From the outer edges of the first and the last label's frame.
-    firsts = [(spans.first[labels[0]] - 0.5) * shift for labels in groups]
-    lasts = [(spans.last[labels[-1]] + 0.5) * shift for labels in groups]
-    # Half way between neighbours.
-    seams = [(a + b) / 2 for a, b in zip(lasts, firsts[1:], strict=False)]
-    words = []
-    for n, labels in enumerate(groups):
-        floor = seams[n - 1] if n else 0.0
-        ceiling = seams[n] if n < len(seams) else duration
-        start = min(max(firsts[n] - lead, floor, 0.0), duration)
-        end = max(min(lasts[n] + tail, ceiling, duration), start)
-        words.append(
-            Word(
-                text=tokens.decode([targets[label] for label in labels]),
-                start=float(start),
-                end=float(end),
-                confidence=float(np.exp(spans.scores[labels].mean())),
-            )
+    if not groups:
+        return []
+    firsts = np.array([spans.first[labels[0]] for labels in groups])
+    lasts = np.array([spans.last[labels[-1]] for labels in groups])
+    # The outer edges of the frames of each word's first and last label.
+    outer = (firsts - 0.5) * shift, (lasts + 0.5) * shift
+    # The inner edges: a word begins before its last label, and ends after its first.
+    inner = (firsts + 0.5) * shift, (lasts - 0.5) * shift
+    ends, starts = _seams(
+        np.concatenate([[0.0], outer[1]]),
+        np.concatenate([outer[0], [duration]]),
+        pauses,
+    )
+    starts = np.minimum(starts[:-1], inner[1])
+    ends = np.maximum(ends[1:], inner[0])
+    # A word within one pause: it is no pause, and the labels are all there is.
+    lost = starts >= ends
+    starts = np.clip(np.where(lost, outer[0], starts), 0.0, duration)
+    ends = np.clip(np.where(lost, outer[1], ends), 0.0, duration)
+    return [
+        Word(
+            text=tokens.decode([targets[label] for label in labels]),
+            start=float(start),
+            end=float(end),
+            confidence=float(np.exp(spans.scores[labels].mean())),
         )
-    return words
+        for labels, start, end in zip(groups, starts, ends, strict=True)
+    ]
+
+
+def _seams(lefts: Floats, rights: Floats, pauses: Floats) -> tuple[Floats, Floats]:
+    """Return for each gap where the word before it ends and the one after it begins.
+
+    Args:
+        lefts: Where the last label before each gap ends, seconds.
+        rights: Where the first label after it begins.
+        pauses: As in :func:`timed_words`.
+    """
+    half = (rights - lefts) / 2
+    ends = lefts + np.minimum(TAIL, half)
+    starts = rights - np.minimum(LEAD, half)
+    # Pauses are in order: those that reach into a gap are neighbours.
+    first = np.searchsorted(pauses[:, 1], lefts, side="right")
+    stop = np.searchsorted(pauses[:, 0], rights, side="left")
+    for n in np.flatnonzero(first < stop):
+        inside = pauses[first[n] : stop[n]]
+        shared = np.minimum(inside[:, 1], rights[n]) - np.maximum(
+            inside[:, 0], lefts[n]
+        )
+        ends[n], starts[n] = inside[shared.argmax()]
+    return ends, starts
 
 
 def group_words(tokens: Tokens, targets: Sequence[int]) -> list[list[int]]:

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from asr.audio import Samples, audio_info, read_audio
+from asr.audio import LONGEST, Samples, audio_info, read_audio
+from asr.decoding.pauses import Levels, levels
 from asr.errors import AudioError
 from asr.features import cut_batches, pad_samples
 from asr.lengths import feature_frames, hop_samples, subsampled
@@ -31,11 +32,13 @@ class Posteriors:
     Attributes:
         utterance: Which.
         log_probs: Natural log-probabilities, shape (T', V), float32, blank at 0.
+        loudness: Level of each of the features' frame shifts, dB, shape (T,).
         duration: Length of the audio, seconds.
     """
 
     utterance: Utterance
     log_probs: npt.NDArray[np.float32]
+    loudness: Levels
     duration: float
 
 
@@ -63,7 +66,8 @@ def posteriors(
             group = []
             yield Failure(utterance.id, str(error))
             continue
-        if seconds > batch_seconds:
+        # A header that claims years is told of where the recording is read as one.
+        if batch_seconds < seconds <= LONGEST:
             yield from _run_group(model, group, batch_seconds)
             group = []
             yield _run_long(model, utterance, seconds, batch_seconds)
@@ -87,7 +91,7 @@ def _seconds(utterance: Utterance) -> float:
 def _run_group(
     model: AcousticModel, group: Sequence[tuple[Utterance, float]], bound: float
 ) -> list[Posteriors | Failure]:
-    rate = model.config.features.sample_rate
+    rate, hop = model.config.features.sample_rate, hop_samples(model.config.features)
     results: dict[str, Posteriors | Failure] = {}
     good: list[tuple[Utterance, Samples]] = []
     for utterance, _ in group:
@@ -106,8 +110,9 @@ def _run_group(
     for batch in cut_batches(good, lambda item: len(item[1]), bound * rate):
         found = _run(model, [samples for _, samples in batch])
         for (utterance, samples), log_probs in zip(batch, found, strict=True):
-            seconds = len(samples) / rate
-            results[utterance.id] = Posteriors(utterance, log_probs, seconds)
+            results[utterance.id] = Posteriors(
+                utterance, log_probs, levels(samples, hop), len(samples) / rate
+            )
     return [results[utterance.id] for utterance, _ in group]
 
 
@@ -123,7 +128,7 @@ def _run_long(
     context = round(_CONTEXT * rate / frame)
     total = round(seconds * rate)
     frames = subsampled(feature_frames(total, hop), factor)
-    parts = []
+    parts, loudness = [], []
     for start in range(0, frames, step):
         first = max(0, start - context)
         stop = min(frames, start + step)
@@ -139,7 +144,11 @@ def _run_long(
             return Failure(utterance.id, str(error))
         [found] = _run(model, [samples])
         parts.append(found[start - first : stop - first])
-    return Posteriors(utterance, np.concatenate(parts), seconds)
+        kept = samples[(start - first) * frame : (stop - first) * frame]
+        loudness.append(levels(kept, hop))
+    return Posteriors(
+        utterance, np.concatenate(parts), np.concatenate(loudness), seconds
+    )
 
 
 @torch.inference_mode()

@@ -43,6 +43,42 @@ def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
     return utterances
 
 
+def find_texts(source: Path, text: Path | None) -> list[Utterance]:
+    """Return what to align: a manifest's utterances, or a recording with its text.
+
+    Raises:
+        AudioError: If the recording does not exist.
+        ManifestError: If a recording comes without a text or a manifest with one, or a
+            file cannot be read.
+    """
+    manifest = source.suffix.lower() in _MANIFEST_SUFFIXES
+    if manifest and text is not None:
+        raise ManifestError(f"{source}: has its texts in it; leave out {text}")
+    if source.is_dir():
+        raise ManifestError(f"{source}: is a folder; name a manifest (asr prep)")
+    if not manifest and text is None:
+        raise ManifestError(f"{source}: name the file with its text too")
+    utterances = find_utterances([source])
+    if text is None:
+        return utterances
+    return [
+        Utterance(id=ids_from_paths([source])[0], audio=source, text=_read_text(text))
+    ]
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise ManifestError(
+            f"{path}: is not UTF-8 text ({error.reason}); convert it first"
+        ) from None
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read: {error.strerror}") from None
+
+
 def _audio_below(folder: Path) -> list[Path]:
     files = sorted(
         path

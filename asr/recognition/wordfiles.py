@@ -1,0 +1,120 @@
+"""The files that alignments are written to."""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from io import TextIOWrapper
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, get_args
+
+from asr.errors import ConfigError
+from asr.files import replacing, write_text
+from asr.recognition.alignment import Alignment
+from asr.timings import ctm_lines, textgrid, word_rows
+
+Format = Literal["ctm", "textgrid", "json"]
+
+#: Characters that a file's name cannot hold on some system, and what escapes them.
+_ESCAPED = str.maketrans({c: f"%{ord(c):02X}" for c in '%/\\:*?"<>|'})
+
+
+def parse_formats(text: str) -> list[Format]:
+    """Return the formats named with commas between, each once.
+
+    >>> parse_formats("json, ctm,json")
+    ['json', 'ctm']
+
+    Raises:
+        ConfigError: If there is none or an unknown one.
+    """
+    known = {str(form): form for form in get_args(Format)}
+    names = dict.fromkeys(part.strip().lower() for part in text.split(","))
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"--format {text}: {name!r} is none of {', '.join(known)}"
+            )
+    return [known[name] for name in names]
+
+
+class AlignmentFiles:
+    """Files of alignments, which appear when all are there; or lines for stdout.
+
+    ``words.ctm`` and ``words.jsonl`` hold all utterances, ``<id>.TextGrid`` one each.
+
+    Raises:
+        ConfigError: On entry, if several formats are to go to stdout.
+        FileError: If a file cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        formats: Sequence[Format],
+        echo: Callable[[str], object],
+    ) -> None:
+        if folder is None and len(formats) > 1:
+            raise ConfigError(
+                "--format: several formats need a folder to be written to; name --out"
+            )
+        self._folder = folder
+        self._formats = formats
+        self._echo = echo
+        self._stack = ExitStack()
+        self._files: dict[Format, TextIOWrapper] = {}
+
+    def __enter__(self) -> "AlignmentFiles":
+        names: dict[Format, str] = {"ctm": "words.ctm", "json": "words.jsonl"}
+        with ExitStack() as stack:
+            for form in self._formats:
+                if self._folder is not None and form in names:
+                    path = stack.enter_context(replacing(self._folder / names[form]))
+                    self._files[form] = stack.enter_context(
+                        path.open("w", encoding="utf-8", newline="\n")
+                    )
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def add(self, alignment: Alignment) -> None:
+        """Write an utterance's words in each of the formats."""
+        for form in self._formats:
+            if form == "textgrid":
+                grid = textgrid(alignment.words, alignment.offset + alignment.duration)
+                if self._folder is None:
+                    self._echo(grid.removesuffix("\n"))
+                    continue
+                name = f"{alignment.id.translate(_ESCAPED)}.TextGrid"
+                write_text(self._folder / name, grid)
+                continue
+            lines = [to_json(alignment)]
+            if form == "ctm":
+                lines = ctm_lines(alignment.id, alignment.words)
+            for line in lines:
+                if self._folder is None:
+                    self._echo(line)
+                else:
+                    self._files[form].write(f"{line}\n")
+
+
+def to_json(alignment: Alignment) -> str:
+    """Return one JSON line: id, text, offset and duration (s), score and words."""
+    return json.dumps(
+        {
+            "id": alignment.id,
+            "text": alignment.text,
+            "offset": round(alignment.offset, 3),
+            "duration": round(alignment.duration, 3),
+            "score": round(alignment.score, 4),
+            "words": word_rows(alignment.words),
+        },
+        ensure_ascii=False,
+    )

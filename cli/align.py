@@ -1,0 +1,97 @@
+"""``asr align``: when the words of known texts were said."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .bars import bar
+
+
+def align(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MANIFEST|AUDIO", help="Manifest with texts, or one recording."
+        ),
+    ],
+    text: Annotated[
+        Path | None,
+        typer.Argument(metavar="[TEXT]", help="The recording's text, a UTF-8 file."),
+    ] = None,
+    model: Annotated[
+        Path, typer.Option(help="Experiment folder or model file (asr train).")
+    ] = ...,  # type: ignore[assignment]
+    formats: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="One or more of ctm, textgrid, json, with commas between.",
+        ),
+    ] = "ctm",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for words.ctm, words.jsonl, <id>.TextGrid; else stdout."
+        ),
+    ] = None,
+    worst: Annotated[
+        int,
+        typer.Option(min=0, help="Name so many utterances that fit their texts least."),
+    ] = 0,
+    threshold: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Mean confidence of words that do not match, below."
+        ),
+    ] = 0.2,
+    batch_seconds: Annotated[
+        float, typer.Option(min=1, help="Audio in a batch or window, seconds.")
+    ] = 60.0,
+    device: Annotated[
+        str, typer.Option(help="cpu or cuda; auto takes a GPU where there is one.")
+    ] = "auto",
+) -> None:
+    """Find when each word of a known text begins and ends, and how sure that is.
+
+    Parts of a text that the audio does not seem to have are named on stderr. What
+    cannot be aligned is named, the others go on, and the exit code is 3.
+    """
+    from asr.errors import count
+    from asr.model.device import choose_device
+    from asr.model.file import load_model
+    from asr.recognition.alignment import align_utterances, mismatches
+    from asr.recognition.recogniser import Failure
+    from asr.recognition.sources import find_texts
+    from asr.recognition.wordfiles import AlignmentFiles, parse_formats
+
+    chosen = parse_formats(formats)
+    utterances = find_texts(source, text)
+    loaded = load_model(model, choose_device(device))
+    failed = 0
+    scores: list[tuple[float, str, str]] = []
+    results = align_utterances(loaded, utterances, batch_seconds=batch_seconds)
+    with AlignmentFiles(out, chosen, typer.echo) as files:
+        for result in bar("Aligning")(results, len(utterances)):
+            if isinstance(result, Failure):
+                typer.echo(f"asr: error: {result.reason}", err=True)
+                failed += 1
+                continue
+            files.add(result)
+            scores.append((result.score, result.id, result.text))
+            for first, stop in mismatches(result.words, threshold):
+                part = result.words[first:stop]
+                words = " ".join(word.text for word in part)
+                typer.echo(
+                    f"asr: note: {result.id}: {part[0].start:.2f}-{part[-1].end:.2f} s "
+                    f"does not sound like its text: {words}",
+                    err=True,
+                )
+        if failed == len(utterances):
+            raise typer.Exit(1)
+    for score, name, words in sorted(scores)[:worst]:
+        typer.echo(f"asr: worst: {score:.2f} {name}: {words}", err=True)
+    if failed:
+        typer.echo(f"asr: {failed} of {count(utterances, 'text')} failed", err=True)
+        raise typer.Exit(3)
