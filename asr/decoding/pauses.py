@@ -58,6 +58,8 @@ def _thresholds(loudness: Levels, size: int) -> npt.NDArray[np.float64]:
     for start in range(0, len(loudness), size):
         around = loudness[max(0, start - size) : start + 2 * size]
         noise, loud = np.percentile(around, [10, 95])
-        noise = max(noise, loud - _RANGE)
-        limits[start : start + size] = noise + np.clip(_SHARE * (loud - noise), *_ABOVE)
+        above = loud - max(noise, loud - _RANGE)
+        # Where the quiet is hardly quieter than the loud, all of it may be speech.
+        limit = loud - above + np.clip(_SHARE * above, *_ABOVE)
+        limits[start : start + size] = limit if above >= 2 * _ABOVE[0] else -np.inf
     return limits

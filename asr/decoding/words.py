@@ -11,7 +11,7 @@ from asr.tokens import Tokens
 
 #: Seconds that a word begins before its first label's frame, and ends after its last
 #: label's, where no pause tells; README.md has what they were chosen by.
-LEAD = 0.04
+LEAD = 0.02
 TAIL = 0.08
 
 #: sentencepiece's mark of a word's beginning.
