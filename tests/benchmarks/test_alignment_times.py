@@ -9,7 +9,12 @@ the first word of each begins and where the last one ends. Speech begins with th
 5 ms that are louder than 35 dB below the utterance's loudest, and so are the next two.
 """
 
+import json
 import os
+import resource
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -122,3 +127,44 @@ def test_words_begin_where_they_were_put(tmp_path, monkeypatch):
     print(f"starts {described(starts)}\nends   {described(ends)}")
     print(f"confidence 0.5 and more: starts {described(starts[sure >= 0.5])}")
     assert (np.abs(starts) <= BOUND).mean() >= 0.95
+
+
+@pytest.mark.skipif("MODEL" not in os.environ, reason="MODEL and MANIFEST say on what")
+def test_an_hour_against_its_text(tmp_path):
+    """Whole, with a sentence in the middle of the text that nobody said."""
+    config = load_model(Path(os.environ["MODEL"])).config
+    rate, rng = config.features.sample_rate, np.random.default_rng(0)
+    manifest = read_manifest(Path(os.environ["MANIFEST"]))
+    parts, utterances, seconds = [], [], 0.0
+    while seconds < 3600:
+        utterance = manifest[len(utterances) % len(manifest)]
+        samples, [place] = lay([utterance], rate, rng)
+        text = normalise(utterance.text, config.text)
+        utterances.append((text, seconds + place[0], seconds + place[1]))
+        parts.append(samples)
+        seconds += len(samples) / rate
+    soundfile.write(tmp_path / "hour.flac", np.concatenate(parts), rate)
+    middle = len(utterances) // 2
+    texts = [text for text, *_ in utterances]
+    lines = [*texts[:middle], " ".join(texts[::-1])[:100], *texts[middle:]]
+    strange = len(lines[middle].split())
+    (tmp_path / "hour.txt").write_text("\n".join(lines), encoding="utf-8")
+    command = [sys.executable, "-m", "cli", "align", tmp_path / "hour.flac"]
+    command += [tmp_path / "hour.txt", "--model", os.environ["MODEL"], "-f", "json"]
+    began = time.monotonic()
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    took = time.monotonic() - began
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    found = json.loads(result.stdout)["words"]
+    outside = position = 0
+    for n, (text, begin, end) in enumerate(utterances):
+        position += strange if n == middle else 0
+        for word in found[position : position + len(text.split())]:
+            outside += word["start"] < begin - 0.1 or word["end"] > end + 0.1
+        position += len(text.split())
+    assert position == len(found)
+    print(f"\n{took:.0f} s, {peak:.0f} MiB, {outside} of {position - strange} words")
+    print(f"not within their utterances; the wrong text is at {utterances[middle][1]}")
+    print(result.stderr)
+    assert outside < 0.02 * position
+    assert lines[middle].split(maxsplit=1)[1][:30] in result.stderr
