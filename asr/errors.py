@@ -39,6 +39,10 @@ class ModelError(AsrError):
     """A model file is missing, damaged or of another kind."""
 
 
+class LanguageModelError(AsrError):
+    """A language model or the text for one is missing, damaged or of another kind."""
+
+
 class TrainingError(AsrError):
     """Training cannot start or go on."""
 
