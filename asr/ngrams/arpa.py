@@ -13,7 +13,7 @@ import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -23,12 +23,10 @@ import numpy.typing as npt
 from asr.errors import LanguageModelError, printable
 from asr.files import replacing
 from asr.ngrams.build import Level, build
-from asr.ngrams.model import LN10, RESERVED, SPACE, NgramModel, Unit
+from asr.ngrams.model import LN10, NEVER, RESERVED, SPACE, NgramModel, Unit
 
-#: log10 of a probability of zero, as SRILM writes it.
-_ZERO = -99.0
-#: KenLM's log10 probability of unknown words where the file has no ``<unk>``.
-_NO_UNKNOWN = -100.0
+#: KenLM's probability of unknown words where the file has no ``<unk>``.
+_NO_UNKNOWN = -100 * LN10
 #: Lines that are parsed, or written, at once.
 _BLOCK = 100_000
 
@@ -69,35 +67,30 @@ def write_arpa(path: Path, model: NgramModel) -> None:
 def _write(file: IO[bytes] | gzip.GzipFile, model: NgramModel) -> None:
     header = [f"ngram {n}={size}\n" for n, size in enumerate(model.sizes, 1)]
     file.write(f"\\data\\\n{''.join(header)}".encode())
-    # The words of each n-gram of the order before, in the order of its nodes.
-    texts = [""]
-    for n, (low, high) in enumerate(
-        zip(model.levels[1:], model.levels[2:], strict=False), 1
-    ):
+    children = np.diff(model.first)
+    inner = (children > 0) | (model.backoff != 0)
+    # A model that does not sum to one can back off to more than 1, which no tool reads.
+    log_probs = np.minimum(model.log_prob / LN10, 0.0)
+    backoffs = model.backoff / LN10
+    texts = [""]  # of the n-grams of the order before
+    for n, (low, high) in enumerate(pairwise(model.levels[1:]), 1):
+        parents = np.repeat(np.arange(len(texts)), children[low - len(texts) : low])
+        words = [model.words[word] for word in model.word[low:high].tolist()]
+        begun = [texts[parent] for parent in parents.tolist()]
+        texts = (
+            [f"{a} {b}" for a, b in zip(begun, words, strict=True)] if n > 1 else words
+        )
         file.write(f"\n\\{n}-grams:\n".encode())
-        children = np.diff(model.first[low - len(texts) : low + 1])
-        spoken = np.repeat(np.arange(len(texts)), children).tolist()
-        words = model.word[low:high].tolist()
-        joint = " " if n > 1 else ""
-        texts = [
-            f"{texts[parent]}{joint}{model.words[word]}"
-            for parent, word in zip(spoken, words, strict=True)
-        ]
-        inner = np.diff(model.first[low : high + 1]) > 0
         for start in range(low, high, _BLOCK):
             rows = slice(start, min(start + _BLOCK, high))
-            here = slice(rows.start - low, rows.stop - low)
-            backoffs = model.backoff[rows] / LN10
-            shown = inner[here] | (backoffs != 0)
+            columns = (log_probs[rows], backoffs[rows], inner[rows])
             lines = [
                 f"{log_prob:.7g}\t{text}\t{backoff:.7g}\n"
-                if with_backoff
+                if shown
                 else f"{log_prob:.7g}\t{text}\n"
-                for log_prob, text, backoff, with_backoff in zip(
-                    (model.log_prob[rows] / LN10).tolist(),
-                    texts[here],
-                    backoffs.tolist(),
-                    shown.tolist(),
+                for text, log_prob, backoff, shown in zip(
+                    texts[start - low : rows.stop - low],
+                    *(column.tolist() for column in columns),
                     strict=True,
                 )
             ]
@@ -275,7 +268,7 @@ class _Reader:
                 f"{self.path}: the word {error.object!r} is not UTF-8; convert the file"
             ) from None
         missing = np.flatnonzero(there == 0)
-        filled = np.where(missing == 0, _NO_UNKNOWN, _ZERO) * LN10
+        filled = np.where(missing == 0, _NO_UNKNOWN, NEVER)
         levels[0] = Level(
             np.concatenate([levels[0].ids, missing[:, None]]),
             np.concatenate([levels[0].log_probs, filled]),
@@ -306,15 +299,15 @@ def _parse(
     if highest and backoffs.any():
         raise ValueError("has a backoff, which n-grams of the highest order have not")
     columns = [[ids[row[column]] for row in rows] for column in range(1, n + 1)]
-    return Level(np.array(columns, np.int32).T, log_probs * LN10, backoffs * LN10)
+    return Level(np.array(columns, np.int32).T, log_probs, backoffs)
 
 
 def _numbers(texts: list[bytes]) -> npt.NDArray[np.float64]:
+    """Return natural logarithms for texts of logarithms to base 10."""
     numbers = np.array([float(text) for text in texts])
     if np.isnan(numbers).any() or (numbers == np.inf).any():
         raise ValueError("has a number that is none")
-    numbers[numbers == -np.inf] = _ZERO
-    return numbers
+    return np.where(numbers == -np.inf, NEVER, numbers * LN10)
 
 
 def _unit(words: list[str]) -> Unit:

@@ -73,7 +73,7 @@ def build(
         LanguageModelError: If an n-gram is there twice.
     """
     size = len(words)
-    parts = [Nodes(*(np.array([x]) for x in (0, -1, 0.0, 0.0)))]
+    parts = [root()]
     # Node of the part of each n-gram that is in the tree so far.
     at = [np.zeros(len(level.ids), np.int64) for level in levels]
     begin = 1
@@ -92,13 +92,23 @@ def build(
         parts.append(Nodes(keys // size, keys % size, log_prob, backoff))
         at[n:] = [begin + place for place in places]
         begin += len(keys)
-    nodes = Nodes(
+    nodes = concatenate(parts)
+    return assemble(words, nodes, len(levels), unit=unit, has_unknown=has_unknown)
+
+
+def root() -> Nodes:
+    """Return the one node of the empty n-gram."""
+    return Nodes(np.array([0]), np.array([-1]), np.zeros(1), np.zeros(1))
+
+
+def concatenate(parts: Sequence[Nodes]) -> Nodes:
+    """Return the nodes of all orders as one, the root's first."""
+    return Nodes(
         parent=np.concatenate([part.parent for part in parts]),
         word=np.concatenate([part.word for part in parts]),
         log_prob=np.concatenate([part.log_prob for part in parts]),
         backoff=np.concatenate([part.backoff for part in parts]),
     )
-    return assemble(words, nodes, len(levels), unit=unit, has_unknown=has_unknown)
 
 
 def assemble(
@@ -136,7 +146,7 @@ def assemble(
         log_prob=log_prob.astype(np.float32),
         backoff=nodes.backoff.astype(np.float32),
         suffix=suffix.astype(np.int32),
-        state=_states(children, nodes.backoff, suffix),
+        state=states(children, nodes.backoff, suffix),
     )
 
 
@@ -177,7 +187,7 @@ def look_up(
     return node, passed
 
 
-def _states(
+def states(
     children: Integers, backoff: Floats, suffix: Integers
 ) -> npt.NDArray[np.int32]:
     """Return the node to be in after each node, shape (n,)."""

@@ -29,6 +29,8 @@ RESERVED = ("<unk>", "<s>", "</s>")
 SPACE = "\u2581"
 
 LN10 = math.log(10)
+#: Log-probability of what never comes, as ``<s>``: ``-99`` in ARPA files.
+NEVER = -99 * LN10
 
 
 @dataclass(frozen=True, eq=False)
