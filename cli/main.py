@@ -11,6 +11,7 @@ from asr.errors import AsrError, printable
 
 from .align import align
 from .check import check
+from .lm import lm
 from .prep import prep
 from .score import score
 from .synth import synth
@@ -27,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (prep, check, train, transcribe, align, score, synth):
+for command in (prep, check, train, transcribe, align, lm, score, synth):
     app.command(no_args_is_help=True)(command)
 
 

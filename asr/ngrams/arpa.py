@@ -9,13 +9,10 @@ Source: the ngram-format page of the SRILM manual.
 
 import gzip
 import re
-import zlib
 from codecs import BOM_UTF8
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +21,7 @@ from asr.errors import LanguageModelError, printable
 from asr.files import replacing
 from asr.ngrams.build import Level, build
 from asr.ngrams.model import LN10, NEVER, RESERVED, SPACE, NgramModel, Unit
+from asr.ngrams.streams import Stream, opened
 
 #: KenLM's probability of unknown words where the file has no ``<unk>``.
 _NO_UNKNOWN = -100 * LN10
@@ -44,7 +42,7 @@ def read_arpa(path: Path) -> NgramModel:
         LanguageModelError: If it is missing, no ARPA file, cut short or contradicts
             itself; the message names the line.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         return _Reader(path, file).read()
 
 
@@ -64,14 +62,14 @@ def write_arpa(path: Path, model: NgramModel) -> None:
             _write(file, model)
 
 
-def _write(file: IO[bytes] | gzip.GzipFile, model: NgramModel) -> None:
+def _write(file: Stream, model: NgramModel) -> None:
     header = [f"ngram {n}={size}\n" for n, size in enumerate(model.sizes, 1)]
     file.write(f"\\data\\\n{''.join(header)}".encode())
     children = np.diff(model.first)
     inner = (children > 0) | (model.backoff != 0)
     # A model that does not sum to one can back off to more than 1, which no tool reads.
-    log_probs = np.minimum(model.log_prob / LN10, 0.0)
-    backoffs = model.backoff / LN10
+    log_probs = np.minimum(model.log_prob.astype(np.float64) / LN10, 0.0)
+    backoffs = model.backoff.astype(np.float64) / LN10
     texts = [""]  # of the n-grams of the order before
     for n, (low, high) in enumerate(pairwise(model.levels[1:]), 1):
         parents = np.repeat(np.arange(len(texts)), children[low - len(texts) : low])
@@ -98,36 +96,6 @@ def _write(file: IO[bytes] | gzip.GzipFile, model: NgramModel) -> None:
     file.write(b"\n\\end\\\n")
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
-    """Open a file that may be gzipped; what reading it raises becomes our error."""
-    try:
-        with path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            if zipped:
-                with gzip.open(raw) as file:
-                    yield file
-            else:
-                yield raw
-    except FileNotFoundError:
-        raise LanguageModelError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise LanguageModelError(f"{path}: is a folder, not a language model") from None
-    except EOFError:
-        raise LanguageModelError(
-            f"{path}: its gzip data are cut short; copy or download it again"
-        ) from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise LanguageModelError(
-            f"{path}: its gzip data are damaged ({error}); copy or download it again"
-        ) from None
-    except OSError as error:
-        raise LanguageModelError(
-            f"{path}: cannot be read: {error.strerror or error}"
-        ) from None
-
-
 class _Reader:
     """One pass over the lines of an ARPA file.
 
@@ -136,7 +104,7 @@ class _Reader:
         ids: Word ids by the bytes of the word.
     """
 
-    def __init__(self, path: Path, file: IO[bytes] | gzip.GzipFile) -> None:
+    def __init__(self, path: Path, file: Stream) -> None:
         self.path = path
         self.file = file
         self.line = 0

@@ -78,13 +78,18 @@ def save_lm(path: Path, model: NgramModel) -> None:
         save_file({**arrays, "words": blob}, temporary, metadata)
 
 
+def is_lm(path: Path) -> bool:
+    """Return whether a name says that the file is a language model."""
+    return path.name.endswith((SUFFIX, ".arpa", ".arpa.gz"))
+
+
 def check_name(path: Path) -> None:
     """Refuse a name that does not say what file to write.
 
     Raises:
         LanguageModelError: If it ends in none of .lm, .arpa, .arpa.gz.
     """
-    if not path.name.endswith((SUFFIX, ".arpa", ".arpa.gz")):
+    if not is_lm(path):
         raise LanguageModelError(
             f"{path}: must end in {SUFFIX} (binary), .arpa or .arpa.gz; rename it"
         )

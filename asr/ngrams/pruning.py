@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asr.errors import LanguageModelError
 from asr.ngrams.build import Nodes, assemble, states
 from asr.ngrams.model import END, START, NgramModel
 
@@ -39,7 +40,12 @@ def prune(model: NgramModel, threshold: float) -> NgramModel:
         model: Its probabilities must sum to one.
         threshold: What a single n-gram has to lower the perplexity by, as a share of
             it; 1e-8 is little, 1e-6 much.
+
+    Raises:
+        LanguageModelError: If the threshold is below 0.
     """
+    if not threshold >= 0:
+        raise LanguageModelError(f"a pruning threshold of {threshold} is below 0")
     parent = _parents(model)
     kept = np.ones(len(parent), bool)
     kept[model.levels[2] :] = _rises(model, parent) >= threshold
