@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -197,7 +198,7 @@ def test_a_limited_vocabulary():
     sentences = zipfian()
     model = estimate(number_words(sentences, limit=5), 3)
     assert len(model.words) == 8
-    common = [w for w, _ in Counter(sum(sentences, [])).most_common(5)]
+    common = [w for w, _ in Counter(chain(*sentences)).most_common(5)]
     assert set(model.words[3:]) == set(common)
     limited = [[w if w in common else "<unk>" for w in s] for s in sentences]
     assert ngrams(model) == ngrams(estimate(number_words(limited), 3))

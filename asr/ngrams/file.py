@@ -8,7 +8,7 @@ UTF-8 text with a line each.
 import json
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from asr import __version__
 from asr.errors import LanguageModelError
 from asr.files import replacing
 from asr.ngrams.arpa import read_arpa, write_arpa
-from asr.ngrams.model import RESERVED, NgramModel
+from asr.ngrams.model import RESERVED, NgramModel, Unit
 
 SUFFIX = ".lm"
 _FORMAT = "recurrent-asr n-gram model 1"
@@ -140,6 +140,8 @@ def _check(model: NgramModel) -> None:
     arrays = (model.word, model.log_prob, model.backoff, model.suffix, model.state)
     if any(len(array) != nodes for array in arrays):
         raise ValueError("arrays of different lengths")
+    if model.unit not in get_args(Unit):
+        raise ValueError("unit")
     vocabulary = len(model.words)
     if model.words[: len(RESERVED)] != list(RESERVED) or nodes <= vocabulary:
         raise ValueError("words")
