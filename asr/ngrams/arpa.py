@@ -128,6 +128,9 @@ class _Reader:
                 f"has {_shown(heading)} where \\end\\ should be; do its counts agree "
                 "with its n-grams?"
             )
+        # To the end of compressed data, where their checksums are.
+        while self.file.read(1 << 20):
+            pass
         words, has_unknown = self._complete(levels)
         try:
             return build(words, levels, unit=_unit(words), has_unknown=has_unknown)
@@ -265,16 +268,22 @@ def _parse(
         raise ValueError("has a log-probability above 0")
     backoffs = _numbers([row[n + 1] if len(row) > n + 1 else b"0" for row in rows])
     if highest and backoffs.any():
-        raise ValueError("has a backoff, which n-grams of the highest order have not")
+        raise ValueError(
+            "has a backoff, which n-grams of the highest order have not; does "
+            "\\data\\ count all orders?"
+        )
     columns = [[ids[row[column]] for row in rows] for column in range(1, n + 1)]
     return Level(np.array(columns, np.int32).T, log_probs, backoffs)
 
 
 def _numbers(texts: list[bytes]) -> npt.NDArray[np.float64]:
     """Return natural logarithms for texts of logarithms to base 10."""
-    numbers = np.array([float(text) for text in texts])
+    try:
+        numbers = np.array([float(text) for text in texts])
+    except ValueError:
+        raise ValueError("has something else where a number should be") from None
     if np.isnan(numbers).any() or (numbers == np.inf).any():
-        raise ValueError("has a number that is none")
+        raise ValueError("has a number that no logarithm is")
     return np.where(numbers == -np.inf, NEVER, numbers * LN10)
 
 
