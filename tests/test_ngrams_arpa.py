@@ -117,6 +117,11 @@ def test_without_unknown_and_start(tmp_path):
     assert logs[1:] == pytest.approx([-100, -99, -0.5, -0.25, -1])
     assert model.start == 0
     assert [n for _, n in model.score(["a", "b"])] == [1, 1, 1]
+    write_arpa(tmp_path / "b.arpa", model)
+    assert "unk" not in (tmp_path / "b.arpa").read_text()
+    again = read_arpa(tmp_path / "b.arpa")
+    assert_same(again, model)
+    assert not again.has_unknown
 
 
 def test_a_model_of_characters(tmp_path):

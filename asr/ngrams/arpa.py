@@ -63,7 +63,12 @@ def write_arpa(path: Path, model: NgramModel) -> None:
 
 
 def _write(file: Stream, model: NgramModel) -> None:
-    header = [f"ngram {n}={size}\n" for n, size in enumerate(model.sizes, 1)]
+    # What was no entry of its own is none again.
+    skipped = [int(not model.has_unknown), *[0] * (model.order - 1)]
+    header = [
+        f"ngram {n}={size - skip}\n"
+        for n, (size, skip) in enumerate(zip(model.sizes, skipped, strict=True), 1)
+    ]
     file.write(f"\\data\\\n{''.join(header)}".encode())
     children = np.diff(model.first)
     inner = (children > 0) | (model.backoff != 0)
@@ -79,7 +84,7 @@ def _write(file: Stream, model: NgramModel) -> None:
             [f"{a} {b}" for a, b in zip(begun, words, strict=True)] if n > 1 else words
         )
         file.write(f"\n\\{n}-grams:\n".encode())
-        for start in range(low, high, _BLOCK):
+        for start in range(low + skipped[n - 1], high, _BLOCK):
             rows = slice(start, min(start + _BLOCK, high))
             columns = (log_probs[rows], backoffs[rows], inner[rows])
             lines = [
