@@ -10,7 +10,8 @@ Source: the ngram-format page of the SRILM manual.
 import gzip
 import re
 from codecs import BOM_UTF8
-from itertools import islice, pairwise
+from collections.abc import Sequence
+from itertools import islice, pairwise, zip_longest
 from pathlib import Path
 from typing import NoReturn
 
@@ -262,29 +263,32 @@ def _parse(
         KeyError: With a word that has no id.
         ValueError: If something else is wrong; says what.
     """
-    fields = {len(row) for row in rows}
+    fields = set(map(len, rows))
     if not fields <= {n + 1, n + 2}:
         wrong = min(fields - {n + 1, n + 2})
         raise ValueError(
             f"has {wrong} fields; a {n}-gram has {n + 1}, or {n + 2} with its backoff"
         )
-    log_probs = _numbers([row[0] for row in rows])
+    columns = list(zip_longest(*rows, fillvalue=b"0"))
+    if len(columns) < n + 2:
+        columns += [(b"0",) * len(rows)] * (n + 2 - len(columns))
+    log_probs = _numbers(columns[0])
     if log_probs.max(initial=0) > 0:
         raise ValueError("has a log-probability above 0")
-    backoffs = _numbers([row[n + 1] if len(row) > n + 1 else b"0" for row in rows])
+    backoffs = _numbers(columns[n + 1])
     if highest and backoffs.any():
         raise ValueError(
             "has a backoff, which n-grams of the highest order have not; does "
             "\\data\\ count all orders?"
         )
-    columns = [[ids[row[column]] for row in rows] for column in range(1, n + 1)]
-    return Level(np.array(columns, np.int32).T, log_probs, backoffs)
+    numbers = [list(map(ids.__getitem__, column)) for column in columns[1 : n + 1]]
+    return Level(np.array(numbers, np.int32).T, log_probs, backoffs)
 
 
-def _numbers(texts: list[bytes]) -> npt.NDArray[np.float64]:
+def _numbers(texts: Sequence[bytes]) -> npt.NDArray[np.float64]:
     """Return natural logarithms for texts of logarithms to base 10."""
     try:
-        numbers = np.array([float(text) for text in texts])
+        numbers = np.array(list(map(float, texts)))
     except ValueError:
         raise ValueError("has something else where a number should be") from None
     if np.isnan(numbers).any() or (numbers == np.inf).any():

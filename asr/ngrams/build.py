@@ -79,7 +79,9 @@ def build(
     begin = 1
     for n, level in enumerate(levels):
         wanted = [at[k] * size + levels[k].ids[:, n] for k in range(n, len(levels))]
-        keys = np.unique(np.concatenate(wanted))
+        # As np.unique does, whose hashing takes three times as long here.
+        keys = np.sort(np.concatenate(wanted))
+        keys = keys[np.diff(keys, prepend=-1) > 0]
         places = [np.searchsorted(keys, key) for key in wanted]
         often = np.bincount(places[0], minlength=len(keys))
         if often.max(initial=0) > 1:
