@@ -51,6 +51,10 @@ class AlignmentError(AsrError):
     """A text cannot be laid over its recording."""
 
 
+class GrammarError(AsrError):
+    """A grammar of phrases or a list of words cannot be read or is too large."""
+
+
 class ScoreError(AsrError):
     """Reference and hypothesis cannot be compared."""
 
