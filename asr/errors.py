@@ -55,12 +55,16 @@ class GrammarError(AsrError):
     """A grammar of phrases or a list of words cannot be read or is too large."""
 
 
+class HotwordError(AsrError):
+    """A word or phrase to expect cannot be understood or spelled."""
+
+
 class ScoreError(AsrError):
     """Reference and hypothesis cannot be compared."""
 
 
 class FileError(AsrError):
-    """A file or folder cannot be written or is already in use."""
+    """A file cannot be read or written, or a folder is already in use."""
 
 
 class MissingPackageError(AsrError):

@@ -1,4 +1,4 @@
-"""Writing files that are complete or absent."""
+"""Writing files that are complete or absent, and reading texts."""
 
 import os
 import secrets
@@ -54,3 +54,21 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_text(path: Path) -> str:
+    """Return the content of a UTF-8 text file, without a byte order mark.
+
+    Raises:
+        FileError: If it is missing, cannot be read or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise FileError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise FileError(
+            f"{path}: is not UTF-8 text ({error.reason}); convert it first"
+        ) from None
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror}") from None

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from asr import scoring
+from asr.machine import compiled
 from asr.scoring import recurrence
 from asr.scoring.alignment import align_words
-from asr.scoring.machine import compiled
 from tests.sclite import literal_steps, read_steps, run_sclite
 
 CORPORA = Path(__file__).parents[2] / "shared" / "corpora"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from asr.audio import AUDIO_SUFFIXES
 from asr.errors import AudioError, ManifestError
+from asr.files import read_text
 from asr.manifest import Utterance, ids_from_paths, read_manifest
 
 _MANIFEST_SUFFIXES = frozenset({".jsonl", ".json"})
@@ -49,7 +50,8 @@ def find_texts(source: Path, text: Path | None) -> list[Utterance]:
     Raises:
         AudioError: If the recording does not exist.
         ManifestError: If a recording comes without a text or a manifest with one, or a
-            file cannot be read.
+            manifest cannot be read.
+        FileError: If the text cannot be read.
     """
     manifest = source.suffix.lower() in _MANIFEST_SUFFIXES
     if manifest and text is not None:
@@ -62,21 +64,8 @@ def find_texts(source: Path, text: Path | None) -> list[Utterance]:
     if text is None:
         return utterances
     return [
-        Utterance(id=ids_from_paths([source])[0], audio=source, text=_read_text(text))
+        Utterance(id=ids_from_paths([source])[0], audio=source, text=read_text(text))
     ]
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ManifestError(f"{path}: no such file") from None
-    except UnicodeDecodeError as error:
-        raise ManifestError(
-            f"{path}: is not UTF-8 text ({error.reason}); convert it first"
-        ) from None
-    except OSError as error:
-        raise ManifestError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _audio_below(folder: Path) -> list[Path]:

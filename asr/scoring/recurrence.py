@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import LCSseq, Levenshtein
 
-from asr.scoring.machine import compiled
+from asr.machine import compiled
 
 #: What an alignment's steps are: a byte each, in the order of the texts.
 CORRECT, SUBSTITUTED, DELETED, INSERTED = range(4)

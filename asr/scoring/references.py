@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from asr.errors import ScoreError
-from asr.scoring.machine import compiled
+from asr.machine import compiled
 
 #: The word of a reference that stands for none; sclite gives it a small cost.
 NOTHING = "@"
