@@ -174,6 +174,37 @@ class TrainConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DecodingConfig:
+    """The search for the best text; ``asr tune`` finds what fits a model and an LM.
+
+    It plays no part in training, and is stored in the model file.
+    """
+
+    beam: int = 64
+    """Prefixes kept from frame to frame, at most."""
+    beam_threshold: float = 15.0
+    """Prefixes so much worse than the best one are dropped (natural logarithm)."""
+    token_threshold: float = 9.0
+    """In each frame, tokens so much less probable than the best one are passed over."""
+    lm_weight: float = 0.7
+    """Factor of the language model's log-probability."""
+    word_bonus: float = 1.0
+    """Added to the score for each word; makes up for what the LM takes for each."""
+    unknown: float = -8.0
+    """Added for each word that the language model's vocabulary lacks."""
+    confidence: tuple[float, ...] = ()
+    """How a word's confidence is calibrated for the search; () is not at all."""
+    greedy_confidence: tuple[float, ...] = ()
+    """The same for greedy decoding."""
+
+    def __post_init__(self) -> None:
+        _require(1 <= self.beam <= 1_000_000, "decoding.beam", "1 to 1000000")
+        _require(self.beam_threshold > 0, "decoding.beam_threshold", "above 0")
+        _require(self.token_threshold > 0, "decoding.token_threshold", "above 0")
+        _require(self.lm_weight >= 0, "decoding.lm_weight", "0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """The whole tree; a field of a section is written ``section.field``."""
 
@@ -184,6 +215,7 @@ class Config:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
 
     def __post_init__(self) -> None:
         # What every generator takes: NumPy's no negative seed, torch's no 65th bit.

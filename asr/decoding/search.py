@@ -1,0 +1,341 @@
+"""Prefix beam search over CTC log-probabilities, in machine code.
+
+A prefix is a sequence of labels. It gathers the probability of all paths that collapse
+to it, those that end on a blank apart from those that end on its last label, as the
+same label may follow the first kind only. What a language model, a lexicon and hotwords
+say of a prefix depends on its labels alone, so it is worked out once, when the prefix
+first comes into the beam, and kept with it.
+
+All scores are natural logarithms. A prefix's score is
+
+    log P(prefix | audio) + lm_weight * log P(words) + word_bonus * number of words
+        + unknown * number of unknown words + weights of the hotwords in it
+
+and, while it is compared with others, what is expected of an unfinished word as well.
+
+Source: Graves (2008), "Supervised sequence labelling with recurrent neural networks",
+section 7.5; Hannun et al. (2014), "First-pass large vocabulary continuous speech
+recognition using bi-directional recurrent DNNs", for the words.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+
+import math
+
+import numpy as np
+
+from asr.decoding.arrays import (
+    FLAGS,
+    HOT,
+    LM,
+    PARENT,
+    TOKEN,
+    TRIE,
+    Beam,
+    Paths,
+    Prefixes,
+    Steps,
+)
+from asr.decoding.prefixes import advance, expected, finish, most_added
+from asr.machine import compiled
+
+
+@compiled
+def log_add(a, b):
+    """Return log(exp(a) + exp(b))."""
+    if a < b:
+        a, b = b, a
+    # The rest is below the last digit of what comes in; also where both are -inf.
+    if not b > a - 20.0:
+        return a
+    return a + math.log1p(math.exp(b - a))
+
+
+@compiled
+def _doubled(array):
+    """Return the array with twice the rows."""
+    larger = np.zeros((2 * array.shape[0], array.shape[1]), array.dtype)
+    larger[: array.shape[0]] = array
+    return larger
+
+
+@compiled
+def _find(table, kept, parent, token):
+    """Return the place in the hash table of a prefix, or where it is to go."""
+    mask = len(table) - 1
+    place = (parent * 1000003 + token * 7919) & mask
+    while table[place] >= 0:
+        found = table[place]
+        if kept[found, PARENT] == parent and kept[found, TOKEN] == token:
+            break
+        place = (place + 1) & mask
+    return place
+
+
+@compiled
+def _number(prefixes, count, steps, n):
+    """Return the number of the prefix of a step, the prefixes, and how many they are.
+
+    A prefix that was in the beam before has its number still.
+    """
+    kept, known, slots, table = prefixes
+    parent, token = steps.kept[n, PARENT], steps.kept[n, TOKEN]
+    place = _find(table, kept, parent, token)
+    if table[place] >= 0:
+        return table[place], prefixes, count
+    if count == len(kept):
+        kept, known, slots = _doubled(kept), _doubled(known), _doubled(slots)
+    if 2 * count > len(table):
+        table = np.full(2 * len(table), -1, np.int32)
+        for prefix in range(1, count):
+            other = _find(table, kept, kept[prefix, PARENT], kept[prefix, TOKEN])
+            table[other] = prefix
+        place = _find(table, kept, parent, token)
+    kept[count] = steps.kept[n]
+    known[count] = steps.scores[n, :2]
+    table[place] = count
+    return np.int32(count), Prefixes(kept, known, slots, table), count + 1
+
+
+@compiled
+def _stay(row, prefixes, beam, size):
+    """Fill in what leads to the beam's prefixes with no label more.
+
+    Returns:
+        The lowest and the highest score of them.
+    """
+    before, after = beam.before, beam.after
+    low, high = np.inf, -np.inf
+    for n in range(size):
+        prefix = beam.prefix[n]
+        last = prefixes.kept[prefix, TOKEN]
+        blank = before.total[n] + row[0]
+        label = before.label[n] + row[last] if last > 0 else -np.inf
+        total = log_add(blank, label)
+        after.blank[n], after.label[n], after.total[n] = blank, label, total
+        score = total + prefixes.known[prefix, 1]
+        low, high = min(low, score), max(high, score)
+    return low, high
+
+
+@compiled
+def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps):
+    """Go on from each prefix with each of the tokens.
+
+    What leads to a prefix that is in the beam is added to what leads to it with no
+    label more; the rest fills ``steps``, if it can come into the beam. ``limits`` are
+    what no step can add more than, the lowest score that can come into the beam, and
+    the highest that stays there.
+
+    Returns:
+        How many steps there are.
+    """
+    most, floor, best = limits
+    before, after = beam.before, beam.after
+    merged = np.full(len(row), -1, np.int32)
+    kept, known = prefixes.kept, prefixes.known
+    new, scores = steps.kept, steps.scores
+    top = -np.inf
+    for token in tokens:
+        top = max(top, row[token])
+    made = 0
+    for n in range(size):
+        prefix = beam.prefix[n]
+        reach = known[prefix, 0] + most
+        if beam.longer[n] < 0 and before.total[n] + top + reach < floor:
+            continue
+        child = beam.longer[n]
+        while child >= 0:
+            merged[kept[beam.prefix[child], TOKEN]] = child
+            child = beam.sibling[child]
+        for token in tokens:
+            # The last label once more is another one only after a blank.
+            again = token == kept[prefix, TOKEN]
+            score = row[token] + (before.blank[n] if again else before.total[n])
+            child = merged[token]
+            if child >= 0:
+                label = log_add(after.label[child], score)
+                after.label[child] = label
+                after.total[child] = log_add(after.blank[child], label)
+                continue
+            if not score + reach > floor:
+                continue
+            allowed, added, node, lm, hot, flags = advance(
+                knowledge, weights, kept, prefix, token
+            )
+            if not allowed:
+                continue
+            added += known[prefix, 0]
+            ahead = added + expected(knowledge, weights, node, hot, flags)
+            if not score + ahead > floor:
+                continue
+            if score + ahead > best:
+                best = score + ahead
+                floor = max(floor, best - weights.beam_threshold)
+            new[made, PARENT], new[made, TOKEN] = prefix, token
+            new[made, TRIE], new[made, LM] = node, lm
+            new[made, HOT], new[made, FLAGS] = hot, flags
+            scores[made, 0], scores[made, 1], scores[made, 2] = added, ahead, score
+            made += 1
+        child = beam.longer[n]
+        while child >= 0:
+            merged[kept[beam.prefix[child], TOKEN]] = -1
+            child = beam.sibling[child]
+    return made
+
+
+@compiled
+def _bound(scores, weights):
+    """Return the score that must be passed to stay, and how many more may have it."""
+    bound = scores.max() - weights.beam_threshold
+    if len(scores) <= weights.beam:
+        return bound, 0
+    place = len(scores) - weights.beam
+    limit = np.partition(scores, place)[place]
+    if limit <= bound:
+        return bound, 0
+    passed = 0
+    for score in scores:
+        passed += score > limit
+    return limit, weights.beam - passed
+
+
+@compiled
+def _select(prefixes, count, beam, size, steps, scores, weights):
+    """Make the next beam of the best that stay and the best steps, whose scores follow.
+
+    Returns:
+        The prefixes, how many they are, and how many are in the beam.
+    """
+    bound, room = _bound(scores, weights)
+    before, after = beam.before, beam.after
+    for n in range(size):
+        prefixes.slots[beam.prefix[n], 0] = -1
+    made = 0
+    for n in range(len(scores)):
+        if scores[n] <= bound:
+            if scores[n] < bound or room == 0:
+                continue
+            room -= 1
+        # Never a place that is still to be read.
+        if n < size:
+            prefix = beam.prefix[n]
+            before.blank[made], before.label[made] = after.blank[n], after.label[n]
+            before.total[made] = after.total[n]
+        else:
+            prefix, prefixes, count = _number(prefixes, count, steps, n - size)
+            score = steps.scores[n - size, 2]
+            before.blank[made], before.label[made] = -np.inf, score
+            before.total[made] = score
+        beam.prefix[made] = prefix
+        prefixes.slots[prefix, 0] = made
+        made += 1
+    beam.longer[:made], beam.sibling[:made] = -1, -1
+    for n in range(made):
+        parent = prefixes.kept[beam.prefix[n], PARENT]
+        if parent >= 0 and prefixes.slots[parent, 0] >= 0:
+            place = prefixes.slots[parent, 0]
+            beam.sibling[n], beam.longer[place] = beam.longer[place], n
+    return prefixes, count, made
+
+
+@compiled
+def search(log_probs, knowledge, weights, wanted):
+    """Return the best texts' labels.
+
+    Args:
+        log_probs: Natural log-probabilities, shape (T', V), float32, blank at 0.
+        knowledge: What is known of texts.
+        weights: How to weigh and prune.
+        wanted: How many texts to return, at most.
+
+    Returns:
+        Labels one text after another, how many each has, its score, and its CTC score;
+        the best first, none where nothing that is allowed is left.
+    """
+    kept, known = np.zeros((1024, 6), np.int32), np.zeros((1024, 2))
+    # No label is -1, so that the empty prefix has no last one.
+    kept[0, PARENT], kept[0, TOKEN] = -1, -1
+    kept[0, LM], kept[0, HOT] = knowledge.ngrams.start, knowledge.matcher.start
+    table = np.full(4096, -1, np.int32)
+    prefixes = Prefixes(kept, known, np.zeros((1024, 1), np.int32), table)
+    places = np.empty((3, weights.beam), np.int32)
+    values = np.empty((6, weights.beam))
+    before = Paths(values[0], values[1], values[2])
+    after = Paths(values[3], values[4], values[5])
+    beam = Beam(places[0], places[1], places[2], before, after)
+    beam.prefix[0], beam.longer[0], beam.sibling[0] = 0, -1, -1
+    before.blank[0], before.label[0], before.total[0] = 0.0, -np.inf, 0.0
+    count = size = 1
+    steps = Steps(np.zeros((256, 6), np.int32), np.zeros((256, 3)))
+    scores, tokens = np.empty(512), np.empty(log_probs.shape[1], np.int32)
+    most = most_added(knowledge, weights)
+    for row in log_probs:
+        low, high = _stay(row, prefixes, beam, size)
+        likely = 0
+        least = row.max() - weights.token_threshold
+        for token in range(1, len(row)):
+            if row[token] >= least:
+                tokens[likely] = token
+                likely += 1
+        while len(steps.kept) < size * likely:
+            steps = Steps(_doubled(steps.kept), _doubled(steps.scores))
+        floor = high - weights.beam_threshold
+        if size == weights.beam:
+            floor = max(floor, low)
+        limits = (most, floor, high)
+        made = _expand(
+            row,
+            tokens[:likely],
+            prefixes,
+            beam,
+            size,
+            knowledge,
+            weights,
+            limits,
+            steps,
+        )
+        while len(scores) < size + made:
+            scores = np.empty(2 * len(scores))
+        for n in range(size):
+            scores[n] = after.total[n] + prefixes.known[beam.prefix[n], 1]
+        for n in range(made):
+            scores[size + n] = steps.scores[n, 1] + steps.scores[n, 2]
+        every = scores[: size + made]
+        prefixes, count, size = _select(
+            prefixes, count, beam, size, steps, every, weights
+        )
+        if not size:  # nothing has a probability above 0
+            break
+    return _answers(knowledge, weights, prefixes, beam.prefix[:size], before, wanted)
+
+
+@compiled
+def _answers(knowledge, weights, prefixes, beam, paths, wanted):
+    """Return what :func:`search` does, of the beam after the last frame."""
+    kept, size = prefixes.kept, len(beam)
+    scores, acoustic = np.full(size, -np.inf), np.empty(size)
+    for n in range(size):
+        prefix = beam[n]
+        acoustic[n] = paths.total[n]
+        allowed, added = finish(knowledge, weights, kept, prefix)
+        if allowed:
+            scores[n] = acoustic[n] + prefixes.known[prefix, 0] + added
+    order = np.argsort(-scores)[:wanted]
+    order = order[scores[order] > -np.inf]
+    lengths = np.zeros(len(order), np.int32)
+    for place, n in enumerate(order):
+        prefix = beam[n]
+        while prefix > 0:
+            lengths[place] += 1
+            prefix = kept[prefix, PARENT]
+    labels = np.empty(lengths.sum(), np.int32)
+    end = 0
+    for place, n in enumerate(order):
+        end += lengths[place]
+        at, prefix = end, beam[n]
+        while prefix > 0:
+            at -= 1
+            labels[at] = kept[prefix, TOKEN]
+            prefix = kept[prefix, PARENT]
+    return labels, lengths, scores[order], acoustic[order]

@@ -1,0 +1,164 @@
+"""Which words the search may write, and what a language model calls them."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from asr.config import TextConfig
+from asr.decoding.arrays import CHARACTERS, NO_LM, WORDS, Ngrams
+from asr.decoding.hotwords import Hotword
+from asr.decoding.trie import Alphabet, Integers, Trie, build_trie
+from asr.decoding.wordgraph import WordGraph
+from asr.errors import GrammarError, HotwordError, LanguageModelError
+from asr.ngrams.model import END, RESERVED, SPACE, UNKNOWN, NgramModel
+from asr.text import normalise
+from asr.tokens import describe
+
+#: A language model of whose words more than this share cannot be written is not meant
+#: for the acoustic model.
+_MOST_UNSPELLED = 0.5
+
+
+def spell_words(
+    lm: NgramModel,
+    characters: Alphabet,
+    config: TextConfig,
+    *,
+    name: str,
+    tell: Callable[[str], object],
+) -> dict[str, int]:
+    """Return the number of each word of a language model, by how the model writes it.
+
+    A word that the model has not all characters for is normalised as its texts were, so
+    that a language model in capitals fits one that writes small letters. Of several
+    words with one spelling the most probable counts.
+
+    Args:
+        lm: The language model, of words or characters.
+        characters: What the acoustic model writes.
+        config: How its texts are normalised.
+        name: The language model's file, for messages.
+        tell: Told of words that are never heard, as they cannot be spelled.
+
+    Raises:
+        LanguageModelError: If most of the words cannot be spelled.
+    """
+    numbers: dict[str, int] = {}
+    foreign: Counter[str] = Counter()
+    lost = total = 0
+    for number, word in enumerate(lm.words):
+        if word in RESERVED or (lm.unit == "char" and word == SPACE):
+            continue
+        total += 1
+        spelled = word if characters.writes(word) else normalise(word, config)
+        if not spelled or " " in spelled or not characters.writes(spelled):
+            lost += 1
+            foreign.update(c for c in spelled or word if c not in characters.codes)
+            continue
+        other = numbers.get(spelled)
+        if other is None or lm.log_prob[1 + number] > lm.log_prob[1 + other]:
+            numbers[spelled] = number
+    if lost:
+        found = (
+            f"{lost} of {total} words have characters that the model was not trained "
+            f"on: {describe(foreign)}"
+        )
+        if lost > _MOST_UNSPELLED * total:
+            raise LanguageModelError(
+                f"{name}: {found}; make it of texts like the model's: asr lm --model"
+            )
+        tell(f"{name}: {found}; they are never heard")
+    return numbers
+
+
+def ngram_arrays(
+    lm: NgramModel | None, numbers: dict[str, int], characters: Alphabet
+) -> Ngrams:
+    """Return the language model for the search, with words as :func:`spell_words`."""
+    letters = np.zeros(len(characters.characters) + 1, np.int32)
+    if lm is None:
+        none, zero = np.zeros(1, np.int32), np.zeros(1, np.float32)
+        tree = (np.zeros(2, np.int32), none, zero, zero, none, none)
+        return Ngrams(*tree, NO_LM, 0, END, letters, float("nan"))
+    if lm.unit == "char":
+        letters[0] = lm.word_id(SPACE)
+        for character, number in numbers.items():
+            letters[characters.codes[character]] = number
+    # Without a probability of its own, an unknown word is as rare as the rarest.
+    known = lm.log_prob[1 + END : lm.levels[2]] if lm.order > 1 else lm.log_prob[1:]
+    lost = float("nan") if lm.has_unknown else float(known[known > -90].min())
+    return Ngrams(
+        lm.first,
+        lm.word,
+        lm.log_prob,
+        lm.backoff,
+        lm.suffix,
+        lm.state,
+        CHARACTERS if lm.unit == "char" else WORDS,
+        lm.start,
+        END,
+        letters,
+        lost,
+    )
+
+
+def vocabulary_trie(
+    lm: NgramModel | None,
+    numbers: dict[str, int],
+    characters: Alphabet,
+    graph: WordGraph | None,
+    hotwords: Sequence[Hotword],
+) -> Trie | None:
+    """Return the trie of the words there are; None where any word may be heard.
+
+    Its ``word`` is the number in the language model, 0 where it lacks the word. With a
+    graph these are the graph's words. Otherwise they are the language model's, and the
+    hotwords', which are then no longer charged as words outside the vocabulary.
+    """
+    by_word = numbers if lm is not None and lm.unit == "word" else {}
+    if graph is None:
+        if not by_word:
+            return None
+        words = list(by_word)
+        words += {w for h in hotwords for w in h.phrase.split()} - by_word.keys()
+        arcs, final = None, [True]
+    else:
+        words = list(dict.fromkeys(word for row in graph.arcs for word in row))
+        place = {word: n for n, word in enumerate(words)}
+        arcs = [{place[w]: t for w, t in row.items()} for row in graph.arcs]
+        final = list(graph.final)
+    ids = np.array([by_word.get(word, UNKNOWN) for word in words], np.int32)
+    log_probs = None if lm is None else lm.log_prob[1 + ids]
+    trie = build_trie(words, characters, log_probs=log_probs, arcs=arcs, final=final)
+    return trie._replace(word=_renumbered(trie.word, ids))
+
+
+def _renumbered(word: Integers, ids: Integers) -> Integers:
+    return np.where(word >= 0, ids[word], np.int32(-1)).astype(np.int32)
+
+
+def require_words(
+    graph: WordGraph, hotwords: Sequence[Hotword], characters: Alphabet
+) -> None:
+    """Find out whether the words allowed can be spelled, and hotwords are among them.
+
+    Raises:
+        GrammarError: If a word has a character that the model was not trained on.
+        HotwordError: If a hotword has a word that is not allowed.
+    """
+    words = {word for row in graph.arcs for word in row}
+    foreign = Counter(c for w in words for c in w if c not in characters.codes)
+    if foreign:
+        bad = sorted(w for w in words if not characters.writes(w))
+        raise GrammarError(
+            f"{len(bad)} words cannot be spelled, {bad[0]!r} for one: no token for "
+            f"{describe(foreign)}; spell them with what the model was trained on"
+        )
+    for hotword in hotwords:
+        for word in hotword.phrase.split():
+            if word not in words:
+                raise HotwordError(
+                    f"hotword {hotword.phrase!r}: {word!r} is not among the words "
+                    "allowed; leave it out or allow it"
+                )
