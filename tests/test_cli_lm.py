@@ -147,6 +147,7 @@ def test_bad_input_is_one_line(text, tmp_path):
         ((empty,), "the texts have no words"),
         ((broken,), "broken.arpa:2: is cut short"),
         ((text, "--test", tmp_path / "none.txt"), "none.txt: no such file"),
+        ((text, "--test", empty), "empty.txt: has no words to test with"),
         ((text, "--cutoff", "1,1"), "cutoffs 1,1"),
     ):
         result = asr(*arguments, "--out", out)

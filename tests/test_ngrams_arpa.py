@@ -6,10 +6,14 @@ import lzma
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from asr.errors import LanguageModelError
 from asr.ngrams import load_lm, save_lm
 from asr.ngrams.arpa import read_arpa, write_arpa
+from asr.ngrams.counts import number_words
+from asr.ngrams.kneser_ney import estimate
 from asr.ngrams.model import LN10, NEVER
 
 PLAIN = """\\data\\
@@ -167,6 +171,17 @@ def test_a_model_that_backs_off_to_more_than_one(tmp_path):
     assert model.score(["a"])[0] == (pytest.approx(3.5 * LN10), 2)
     save_lm(tmp_path / "b.arpa", model)
     assert load_lm(tmp_path / "b.arpa").score(["a"])[0] == (0, 2)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
+def test_any_words_come_back(tmp_path_factory, lines):
+    sentences = [line.split() for line in lines]
+    sentences.append(["a", "\\end\\", "\u2028b", "-1"])
+    model = estimate(number_words(sentences), 3)
+    path = tmp_path_factory.mktemp("arpa") / "a.arpa"
+    save_lm(path, model)
+    assert_same(load_lm(path), model)
 
 
 def replaced(old, new):

@@ -27,7 +27,7 @@ from asr.ngrams.streams import Stream, opened
 #: KenLM's probability of unknown words where the file has no ``<unk>``.
 _NO_UNKNOWN = -100 * LN10
 #: Lines that are parsed, or written, at once.
-_BLOCK = 100_000
+_BLOCK = 10_000
 
 _COUNT = re.compile(rb"ngram\s*(\d+)\s*=\s*(\d+)")
 

@@ -48,7 +48,7 @@ def load_lm(path: Path) -> NgramModel:
             start = file.read(9)
     except OSError:
         start = b""  # read_arpa says what is wrong
-    # A length below 100 MB, in eight bytes, and JSON.
+    # The header's length in eight bytes, five of which are ample, and JSON.
     if start[5:] == b"\0\0\0{":
         return _read_binary(path)
     return read_arpa(path)
