@@ -255,6 +255,22 @@ def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
     return config_from_dict(tree)
 
 
+def with_settings(config: Config, settings: Sequence[str], section: str) -> Config:
+    """Return a config with ``key=value`` laid over it, keys of one section only.
+
+    Raises:
+        ConfigError: If a setting is unknown, of another section, or its value wrong.
+    """
+    tree = config_to_dict(config)
+    for setting in settings:
+        if not setting.strip().startswith(f"{section}."):
+            raise ConfigError(
+                f"--set {setting}: only {section}.<name> can be set for a trained model"
+            )
+        _apply(tree, setting)
+    return config_from_dict(tree)
+
+
 def config_from_dict(tree: Mapping[str, Any]) -> Config:
     """Return the config a tree of plain values describes; missing ones are defaults.
 

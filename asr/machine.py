@@ -39,6 +39,15 @@ def compiled(function: Callable[..., Any], *, inline: bool = False) -> Any:
         settings.CACHE_DIR = before
 
 
+def is_kept(function: Any) -> bool:
+    """Return whether the machine code of a compiled function is on the disk."""
+    python = function.py_func
+    folder = _folder(Path(python.__code__.co_filename).parent)
+    # numba names its index by module, function and line.
+    name = f"{python.__module__.rpartition('.')[2]}.{python.__qualname__}-*.nbi"
+    return folder is not None and any(folder.rglob(name))
+
+
 @cache
 def _folder(package: Path) -> Path | None:
     """Return where the code of a package's functions is kept; None if nowhere can be.

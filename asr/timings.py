@@ -1,7 +1,6 @@
-"""Words with times as others read them: NIST's CTM, Praat's TextGrid, JSON."""
+"""Words with times as others read them: NIST's CTM, Praat's TextGrid."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from asr.hypotheses import Word
 
@@ -16,19 +15,6 @@ def ctm_lines(name: str, words: Sequence[Word]) -> list[str]:
     """
     return [
         f"{name} 1 {_start(word)} {_length(word)} {word.text} {word.confidence:.4f}"
-        for word in words
-    ]
-
-
-def word_rows(words: Sequence[Word]) -> list[dict[str, Any]]:
-    """Return the words as plain values, with the keys that ``asr score`` reads."""
-    return [
-        {
-            "text": word.text,
-            "start": round(word.start, 3),
-            "end": round(word.end, 3),
-            "confidence": round(word.confidence, 4),
-        }
         for word in words
     ]
 

@@ -62,7 +62,7 @@ def align(
     from asr.model.device import choose_device
     from asr.model.file import load_model
     from asr.recognition.alignment import align_utterances, mismatches
-    from asr.recognition.recogniser import Failure
+    from asr.recognition.posteriors import Failure
     from asr.recognition.sources import find_texts
     from asr.recognition.wordfiles import AlignmentFiles, parse_formats
 

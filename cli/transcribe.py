@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from asr.hypotheses import Hypothesis
 
 
 def transcribe(
@@ -20,15 +23,52 @@ def transcribe(
         Path, typer.Option(help="Experiment folder or model file (asr train).")
     ],
     form: Annotated[
-        Literal["text", "jsonl", "trn"],
+        Literal["text", "jsonl", "trn", "ctm"],
         typer.Option(
             "--format",
             "-f",
-            help="Text; id, text, duration, score as JSON; or sclite's words (id).",
+            help="Text; id, text, duration, score and more as JSON; or sclite's: "
+            "words (id), or words with times.",
         ),
     ] = "text",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; else stdout.")
+    ] = None,
+    words: Annotated[
+        bool,
+        typer.Option("--words", help="In JSON: words with times and confidences."),
+    ] = False,
+    nbest: Annotated[
+        int, typer.Option(min=0, help="In JSON: so many texts, with scores.")
+    ] = 0,
+    lm: Annotated[
+        Path | None, typer.Option(help="Language model (asr lm, or an ARPA file).")
+    ] = None,
+    lexicon: Annotated[
+        Path | None, typer.Option(help="The only words there are, one a line.")
+    ] = None,
+    grammar: Annotated[
+        Path | None, typer.Option(help="The only sentences there are; see the README.")
+    ] = None,
+    hotwords: Annotated[
+        Path | None,
+        typer.Option(help="Words and phrases to expect, one a line: phrase=weight."),
+    ] = None,
+    hotword: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PHRASE[=WEIGHT]", help="One to expect; may be given again."
+        ),
+    ] = None,
+    beam: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Search with so many prefixes; 0 takes the model's setting."
+        ),
+    ] = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="As in decoding.lm_weight=1."),
     ] = None,
     batch_seconds: Annotated[
         float, typer.Option(min=1, help="Audio in a batch, seconds.")
@@ -39,35 +79,68 @@ def transcribe(
 ) -> None:
     """Print what was said; with several recordings, each line begins with its id.
 
-    A recording that cannot be read is named, the others go on, and the exit code is 3.
+    Decoding is greedy, unless --lm, --lexicon, --grammar, hotwords, --nbest or --beam
+    ask for a beam search. A recording that cannot be read is named, the others go on,
+    and the exit code is 3.
     """
-    from asr.hypotheses import Hypothesis, to_json, to_trn
+    if form not in ("jsonl", "ctm") and (words or nbest):
+        raise typer.BadParameter("--words and --nbest need --format jsonl")
+    from asr.hypotheses import Hypothesis
     from asr.model.device import choose_device
     from asr.model.file import load_model
+    from asr.recognition.options import SearchOptions, make_decoding
     from asr.recognition.recogniser import transcribe
     from asr.recognition.sources import find_utterances
 
     utterances = find_utterances(audio)
     loaded = load_model(model, choose_device(device))
-    alone = len(utterances) == 1
-    forms: dict[str, Callable[[Hypothesis], str]] = {
-        "text": lambda heard: heard.text if alone else f"{heard.id}\t{heard.text}",
-        "jsonl": to_json,
-        "trn": to_trn,
-    }
+    decoding = make_decoding(
+        loaded,
+        SearchOptions(
+            lm=lm,
+            lexicon=lexicon,
+            grammar=grammar,
+            hotwords_file=hotwords,
+            hotwords=tuple(hotword or ()),
+            beam=beam,
+            settings=tuple(settings or ()),
+        ),
+        n_best=nbest,
+        words=words or form == "ctm",
+        tell=lambda note: typer.echo(f"asr: note: {note}", err=True),
+    )
+    lines = _writer(form, alone=len(utterances) == 1)
     failed = 0
+    results = transcribe(
+        loaded, utterances, batch_seconds=batch_seconds, decoding=decoding
+    )
     with _lines(output) as write:
-        for result in transcribe(loaded, utterances, batch_seconds=batch_seconds):
+        for result in results:
             if not isinstance(result, Hypothesis):
                 typer.echo(f"asr: error: {result.reason}", err=True)
                 failed += 1
                 continue
-            write(forms[form](result))
+            for line in lines(result):
+                write(line)
         if failed == len(utterances):
             raise typer.Exit(1)
     if failed:
         typer.echo(f"asr: {failed} of {len(utterances)} recordings failed", err=True)
         raise typer.Exit(3)
+
+
+def _writer(form: str, *, alone: bool) -> "Callable[[Hypothesis], list[str]]":
+    """Return what makes the lines of a hypothesis."""
+    from asr.hypotheses import to_json, to_trn
+    from asr.timings import ctm_lines
+
+    forms: dict[str, Callable[[Hypothesis], list[str]]] = {
+        "text": lambda heard: [heard.text if alone else f"{heard.id}\t{heard.text}"],
+        "jsonl": lambda heard: [to_json(heard)],
+        "trn": lambda heard: [to_trn(heard)],
+        "ctm": lambda heard: ctm_lines(heard.id, heard.words or ()),
+    }
+    return forms[form]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from asr.decoding import wordgraph
 from asr.decoding.grammar import parse_grammar, read_grammar
 from asr.decoding.wordgraph import word_list_graph
 from asr.decoding.wordlists import read_lexicon
-from asr.errors import GrammarError
+from asr.errors import FileError, GrammarError
 
 LONGEST = 4
 CALLS = """
@@ -271,13 +271,11 @@ def test_files(tmp_path):
     with pytest.raises(GrammarError, match=r"calls\.txt:2: \( has no \)"):
         read_grammar(path, TextConfig())
     path.write_bytes(b"a\nb\xff\n")
-    with pytest.raises(
-        GrammarError, match=r"calls\.txt: is not UTF-8 text \(.*\); con"
-    ):
+    with pytest.raises(FileError, match=r"calls\.txt: is not UTF-8 text \(.*\); con"):
         read_grammar(path, TextConfig())
-    with pytest.raises(GrammarError, match=r"none\.txt: no such file"):
+    with pytest.raises(FileError, match=r"none\.txt: no such file"):
         read_grammar(tmp_path / "none.txt", TextConfig())
-    with pytest.raises(GrammarError, match="is a folder, not a text file"):
+    with pytest.raises(FileError, match="cannot be read"):
         read_grammar(tmp_path, TextConfig())
 
 
@@ -456,8 +454,8 @@ def test_lines_of_a_lexicon_that_are_no_word(tmp_path, text, message):
 
 
 def test_files_of_a_lexicon(tmp_path):
-    with pytest.raises(GrammarError, match="no such file"):
+    with pytest.raises(FileError, match="no such file"):
         read_lexicon(tmp_path / "none", TextConfig())
     (tmp_path / "latin").write_bytes("é".encode("latin-1"))
-    with pytest.raises(GrammarError, match="is not UTF-8 text"):
+    with pytest.raises(FileError, match="is not UTF-8 text"):
         read_lexicon(tmp_path / "latin", TextConfig())

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 #: The rooms from the bottom up: each imports from rows before its own, not after it.
 ROWS = [
     {"errors"},
-    {"config", "files"},
+    {"config", "files", "machine"},
     {
         "text",
         "english",
@@ -52,6 +52,8 @@ TORCH_FREE = {
     "lengths",
     "pages",
     "ngrams",
+    "machine",
+    "decoding",
     "checks",
     "corpora",
     "scoring",

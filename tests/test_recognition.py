@@ -10,7 +10,8 @@ from asr.errors import AudioError, ManifestError
 from asr.hypotheses import Hypothesis
 from asr.manifest import Utterance, read_manifest
 from asr.model.file import load_model
-from asr.recognition.recogniser import Failure, transcribe
+from asr.recognition.posteriors import Failure
+from asr.recognition.recogniser import transcribe
 from asr.recognition.sources import find_utterances
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.errors import AudioError, ConfigError, ManifestError
+from asr.errors import AudioError, ConfigError, FileError, ManifestError
 from asr.manifest import Utterance, read_manifest
 from asr.model.file import load_model
 from asr.recognition.alignment import Alignment, align_utterances
-from asr.recognition.recogniser import Failure
+from asr.recognition.posteriors import Failure
 from asr.recognition.sources import find_texts
 from asr.recognition.wordfiles import AlignmentFiles, parse_formats
 from tests.conftest import NOTES, RATE, tone_words
@@ -128,9 +128,9 @@ def test_what_does_not_go_together(tmp_path):
         find_texts(tmp_path / "a.wav", None)
     with pytest.raises(ManifestError, match=r"m\.jsonl: has its texts in it"):
         find_texts(tmp_path / "m.jsonl", tmp_path / "t.txt")
-    with pytest.raises(ManifestError, match=r"t\.txt: no such file"):
+    with pytest.raises(FileError, match=r"t\.txt: no such file"):
         find_texts(tmp_path / "a.wav", tmp_path / "t.txt")
-    with pytest.raises(ManifestError, match=r"latin\.txt: is not UTF-8"):
+    with pytest.raises(FileError, match=r"latin\.txt: is not UTF-8"):
         find_texts(tmp_path / "a.wav", tmp_path / "latin.txt")
     with pytest.raises(AudioError, match=r"b\.wav: no such file"):
         find_texts(tmp_path / "b.wav", tmp_path / "t.txt")

@@ -4,8 +4,7 @@ import soundfile
 
 from asr.manifest import Utterance, read_manifest
 from asr.model.file import load_model
-from asr.recognition.posteriors import Posteriors, posteriors
-from asr.recognition.recogniser import Failure
+from asr.recognition.posteriors import Failure, Posteriors, posteriors
 
 
 @pytest.fixture

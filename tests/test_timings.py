@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from asr.hypotheses import Word
+from asr.hypotheses import Word, word_rows
 from asr.scoring.inputs import read_transcripts
-from asr.timings import ctm_lines, textgrid, word_rows
+from asr.timings import ctm_lines, textgrid
 from tests.sclite import program
 
 WORDS = [

@@ -1,5 +1,6 @@
 """The beam search with what it knows: tokens, language model, words, hotwords."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from asr.decoding.vocabulary import (
     vocabulary_trie,
 )
 from asr.decoding.wordgraph import WordGraph
+from asr.machine import is_kept
 from asr.ngrams.model import NgramModel
 from asr.tokens import Tokens
 
@@ -52,11 +54,24 @@ class BeamDecoder:
 
     tokens: Tokens
     knowledge: Knowledge
-    weights: DecodingConfig
+    config: DecodingConfig
 
-    def reweighted(self, weights: DecodingConfig) -> "BeamDecoder":
-        """Return the same search with other weights."""
-        return replace(self, weights=weights)
+    def prepare(self, tell: Callable[[str], object]) -> None:
+        """Have the machine code ready, and tell if it has to be made first.
+
+        That takes half a minute, once for each installation; :meth:`decode` alone does
+        it without a word.
+        """
+        from asr.decoding.search import search
+
+        began = time.perf_counter()
+        fresh = not is_kept(search)
+        if fresh:
+            tell("compiling the beam search, once for this installation ...")
+        nothing = np.zeros((0, len(self.tokens)), np.float32)
+        search(nothing, self.knowledge, _weights(self.config), 1)
+        if fresh:
+            tell(f"compiled in {time.perf_counter() - began:.0f} s")
 
     def decode(self, log_probs: Floats, wanted: int = 1) -> list[Candidate]:
         """Return the best texts, the best first, no text twice.
@@ -74,11 +89,11 @@ class BeamDecoder:
         rows = np.ascontiguousarray(log_probs, np.float32)
         most = max(_LEAST_WANTED, 2 * wanted)
         labels, lengths, scores, acoustic = search(
-            rows, self.knowledge, _search_weights(self.weights), most
+            rows, self.knowledge, _weights(self.config), most
         )
         if not len(lengths):
-            wide = _search_weights(self.weights)._replace(
-                beam=_WIDER * self.weights.beam,
+            wide = _weights(self.config)._replace(
+                beam=_WIDER * self.config.beam,
                 beam_threshold=np.inf,
                 token_threshold=np.inf,
             )
@@ -100,20 +115,20 @@ class BeamDecoder:
         return best or [Candidate((), "", float("-inf"), float("-inf"))]
 
 
-def _search_weights(weights: DecodingConfig) -> Weights:
+def _weights(config: DecodingConfig) -> Weights:
     return Weights(
-        weights.beam,
-        float(weights.beam_threshold),
-        float(weights.token_threshold),
-        float(weights.lm_weight),
-        float(weights.word_bonus),
-        float(weights.unknown),
+        config.beam,
+        float(config.beam_threshold),
+        float(config.token_threshold),
+        float(config.lm_weight),
+        float(config.word_bonus),
+        float(config.unknown),
     )
 
 
 def build_decoder(
     tokens: Tokens,
-    weights: DecodingConfig,
+    config: DecodingConfig,
     text: TextConfig,
     *,
     lm: NgramModel | None = None,
@@ -126,7 +141,7 @@ def build_decoder(
 
     Args:
         tokens: The model's.
-        weights: How to weigh and prune.
+        config: How to weigh and prune.
         text: How the model's texts are normalised, for the words of ``lm``.
         lm: A language model of words or characters.
         lm_name: Its file, for messages.
@@ -155,7 +170,7 @@ def build_decoder(
         spelled=trie is not None,
         closed=graph is not None,
     )
-    return BeamDecoder(tokens, knowledge, weights)
+    return BeamDecoder(tokens, knowledge, config)
 
 
 def _pieces(characters: Alphabet) -> Pieces:

@@ -54,8 +54,8 @@ from asr.decoding.wordgraph import (
     Words,
     word_graph,
 )
-from asr.decoding.wordlists import read_lines
 from asr.errors import GrammarError
+from asr.files import read_text
 from asr.text import normalise
 
 _SPECIAL = r"()\[\]{}|+*=#\\"
@@ -76,10 +76,11 @@ def read_grammar(path: Path, config: TextConfig) -> WordGraph:
         config: How the model's texts are written.
 
     Raises:
-        GrammarError: If the file cannot be read, is no grammar, has no sentence, or
-            allows too much for an automaton; the message names file and line.
+        FileError: If the file cannot be read.
+        GrammarError: If it is no grammar, has no sentence, or allows too much for an
+            automaton; the message names file and line.
     """
-    return parse_grammar("\n".join(read_lines(path)), config, str(path))
+    return parse_grammar(read_text(path), config, str(path))
 
 
 def parse_grammar(text: str, config: TextConfig, name: str = "grammar") -> WordGraph:

@@ -1,27 +1,22 @@
 """Greedy CTC decoding: the best token of each frame, repeats and blanks removed."""
 
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
 
-def greedy(log_probs: Tensor, lengths: Tensor) -> list[tuple[list[int], float]]:
-    """Return (token ids, score) of each utterance's most probable path.
+def greedy(log_probs: npt.NDArray[np.floating]) -> tuple[list[int], float]:
+    """Return token ids and score of an utterance's most probable path.
 
     Args:
-        log_probs: Log-probabilities, shape (B, T', V), blank at 0.
-        lengths: Valid frames of each utterance, shape (B,).
+        log_probs: Natural log-probabilities, shape (T', V), blank at 0.
 
     Returns:
         The ids after collapsing, and the natural logarithm of the path's probability.
 
     Source: best path decoding, Graves et al. (2006), section 3.2.
     """
-    scores, best = log_probs.max(dim=2)
-    results = []
-    paths = zip(best.tolist(), scores, lengths.tolist(), strict=True)
-    for path, path_scores, length in paths:
-        score = float(path_scores[:length].double().sum())
-        results.append((collapse(path[:length]), score))
-    return results
+    path = log_probs.argmax(axis=1).tolist()
+    return collapse(path), float(log_probs.max(axis=1).sum(dtype=np.float64))
 
 
 def collapse(path: list[int]) -> list[int]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from asr.config import TextConfig
 from asr.errors import GrammarError
+from asr.files import read_text
 from asr.text import normalise
 
 #: How CMUdict numbers another pronunciation of a word: ``read(2)``.
@@ -19,11 +20,12 @@ def read_lexicon(path: Path, config: TextConfig) -> list[str]:
     a variant, as in ``read(2)``. Blank lines are skipped; there are no comments.
 
     Raises:
-        GrammarError: If the file cannot be read or has no word, or a line has none or
-            several when written as the model's texts are; the message names the line.
+        FileError: If the file cannot be read.
+        GrammarError: If it has no word, or a line has none or several when written as
+            the model's texts are; the message names the line.
     """
     words: dict[str, None] = {}
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         entry = (line.split("\t") if "\t" in line.strip() else line.split())[0].strip()
@@ -38,24 +40,3 @@ def read_lexicon(path: Path, config: TextConfig) -> list[str]:
     if not words:
         raise GrammarError(f"{path}: has no words; write one a line")
     return list(words)
-
-
-def read_lines(path: Path) -> list[str]:
-    """Return the lines of a UTF-8 file.
-
-    Raises:
-        GrammarError: If it is missing, a folder or not UTF-8.
-    """
-    try:
-        # Not splitlines(), which counts lines otherwise than an editor.
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise GrammarError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise GrammarError(f"{path}: is a folder, not a text file") from None
-    except UnicodeDecodeError as error:
-        raise GrammarError(
-            f"{path}: is not UTF-8 text ({error.reason}); convert it first"
-        ) from None
-    except OSError as error:
-        raise GrammarError(f"{path}: cannot be read: {error.strerror}") from None

@@ -5,16 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asr.decoding.alignment import align
-from asr.decoding.pauses import find_pauses
-from asr.decoding.words import timed_words
 from asr.errors import AlignmentError, TokenError
 from asr.hypotheses import Word
-from asr.lengths import hop_samples, output_shift
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
-from asr.recognition.posteriors import Posteriors, posteriors
-from asr.recognition.recogniser import Failure
+from asr.recognition.posteriors import Failure, Posteriors, posteriors
+from asr.recognition.timing import time_words
 from asr.text import normalise
 
 #: Words whose mean confidence tells whether a stretch of text matches the audio.
@@ -118,33 +114,14 @@ def mismatches(
 
 
 def _align(model: AcousticModel, heard: Posteriors, text: str) -> Alignment:
-    features = model.config.features
     targets = model.tokens.encode(text)
-    spans = align(heard.log_probs, targets)
-    pauses = find_pauses(heard.loudness, hop_samples(features) / features.sample_rate)
-    words = timed_words(
-        model.tokens,
-        targets,
-        spans,
-        shift=output_shift(model.config),
-        duration=heard.duration,
-        pauses=pauses,
-    )
-    offset = heard.utterance.offset
+    words, spans = time_words(model, heard, targets)
     best = float(heard.log_probs.max(axis=1).sum(dtype=np.float64))
     return Alignment(
         id=heard.utterance.id,
         text=text,
-        words=tuple(
-            Word(
-                text=word.text,
-                start=offset + word.start,
-                end=offset + word.end,
-                confidence=word.confidence,
-            )
-            for word in words
-        ),
-        offset=offset,
+        words=tuple(words),
+        offset=heard.utterance.offset,
         duration=heard.duration,
         score=min(0.0, (spans.total - best) / max(1, len(targets))),
     )

@@ -14,7 +14,6 @@ from asr.features import cut_batches, pad_samples
 from asr.lengths import feature_frames, hop_samples, subsampled
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
-from asr.recognition.recogniser import Failure
 
 #: Recordings read before batches are made of them, at most, and how much audio in
 #: them, in batches; both bound memory and waiting.
@@ -23,6 +22,14 @@ _READ_BATCHES = 8
 #: Seconds that a window reaches beyond the part whose frames are kept, on each side: a
 #: recurrent layer has forgotten by then that the audio began or broke off.
 _CONTEXT = 5.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An utterance that nothing could be made of, and why, in one line."""
+
+    id: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -47,16 +54,19 @@ def posteriors(
     utterances: Iterable[Utterance],
     *,
     batch_seconds: float = 60.0,
+    window: float | None = None,
 ) -> Iterator[Posteriors | Failure]:
     """Yield log-probabilities or a failure for each utterance, in their order.
 
     Args:
         model: In evaluation mode, as :func:`asr.model.file.load_model` returns it.
         utterances: Recordings or parts of them; audio is read at the model's rate.
-        batch_seconds: Audio in a batch, padding included. A longer utterance goes
-            through the network in windows of this length with 5 s more on each side,
-            and is read bit by bit too.
+        batch_seconds: Audio in a batch, padding included.
+        window: A longer utterance goes through the network in windows of so many
+            seconds with 5 s more on each side, and is read bit by bit too; as long as
+            a batch if left out.
     """
+    window = window or batch_seconds
     group: list[tuple[Utterance, float]] = []
     for utterance in utterances:
         try:
@@ -67,10 +77,10 @@ def posteriors(
             yield Failure(utterance.id, str(error))
             continue
         # A header that claims years is told of where the recording is read as one.
-        if batch_seconds < seconds <= LONGEST:
+        if window < seconds <= LONGEST:
             yield from _run_group(model, group, batch_seconds)
             group = []
-            yield _run_long(model, utterance, seconds, batch_seconds)
+            yield _run_long(model, utterance, seconds, window)
             continue
         group.append((utterance, seconds))
         total = sum(length for _, length in group)

@@ -1,31 +1,40 @@
-"""A model at work on recordings, in batches; greedy CTC decoding."""
+"""A model at work on recordings: hypotheses by greedy decoding or beam search."""
 
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
-import numpy as np
-import torch
-
-from asr.audio import Samples, read_audio
+from asr.decoding.beam import BeamDecoder, Candidate
+from asr.decoding.confidence import Floats, confidences, observations, word_shares
 from asr.decoding.greedy import greedy
-from asr.errors import AudioError
-from asr.features import cut_batches, pad_samples
-from asr.hypotheses import Hypothesis
+from asr.decoding.words import group_words
+from asr.hypotheses import Alternative, Hypothesis, Word
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
+from asr.recognition.posteriors import Failure, Posteriors, posteriors
+from asr.recognition.timing import time_words
 
-#: Recordings read before batches are made of them, at most, and how much audio in
-#: them, in batches; both bound memory and waiting.
-_WINDOW = 64
-_WINDOW_BATCHES = 8
+#: Seconds of the longest piece that goes through the network at once.
+WINDOW = 60.0
+#: Texts by which it is told how sure a word is.
+ALTERNATIVES = 50
 
 
-@dataclass(frozen=True)
-class Failure:
-    """An utterance that could not be transcribed, and why, in one line."""
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How log-probabilities become hypotheses.
 
-    id: str
-    reason: str
+    Attributes:
+        search: The beam search; None for greedy decoding.
+        n_best: How many texts a hypothesis has; 0 for none but its own.
+        words: Whether it has words with times and confidences.
+    """
+
+    search: BeamDecoder | None = None
+    n_best: int = 0
+    words: bool = False
 
 
 def transcribe(
@@ -33,78 +42,107 @@ def transcribe(
     utterances: Iterable[Utterance],
     *,
     batch_seconds: float = 60.0,
+    decoding: Decoding = Decoding(),
 ) -> Iterator[Hypothesis | Failure]:
     """Yield a hypothesis or failure for each utterance, in their order.
 
     Recordings of like length share a batch; that changes the speed, not the result.
+    The search of some utterances runs on all cores while others are read.
 
     Args:
         model: In evaluation mode, as :func:`asr.model.file.load_model` returns it.
         utterances: What to transcribe; audio is read at the model's rate.
-        batch_seconds: Audio in a batch, padding included; a longer one goes alone.
+        batch_seconds: Audio in a batch, padding included; a longer recording goes
+            alone, and if it is longer than a minute too, in windows.
+        decoding: How.
     """
-    rate = model.config.features.sample_rate
-    bound = batch_seconds * rate
-    window: list[_Read] = []
-    for utterance in utterances:
-        window.append(_read(utterance, rate))
-        read = sum(len(item.samples) for item in window)
-        if len(window) == _WINDOW or read >= _WINDOW_BATCHES * bound:
-            yield from _transcribe_window(model, window, bound)
-            window = []
-    yield from _transcribe_window(model, window, bound)
-
-
-@dataclass(frozen=True)
-class _Read:
-    """A recording's samples, none where ``error`` says why."""
-
-    utterance: Utterance
-    samples: Samples
-    error: str = ""
-
-
-def _read(utterance: Utterance, sample_rate: int) -> _Read:
-    try:
-        samples = read_audio(
-            utterance.audio,
-            sample_rate,
-            offset=utterance.offset,
-            duration=utterance.duration,
-        )
-    except AudioError as error:
-        return _Read(utterance, np.zeros(0, dtype=np.float32), str(error))
-    return _Read(utterance, samples)
-
-
-def _transcribe_window(
-    model: AcousticModel, window: Sequence[_Read], bound: float
-) -> list[Hypothesis | Failure]:
-    results: dict[str, Hypothesis | Failure] = {
-        item.utterance.id: Failure(item.utterance.id, item.error) for item in window
-    }
-    good = [item for item in window if not item.error]
-    longest_first = sorted(good, key=lambda item: -len(item.samples))
-    for batch in cut_batches(longest_first, lambda item: len(item.samples), bound):
-        heard = _decode(model, [item.samples for item in batch])
-        for item, (text, score) in zip(batch, heard, strict=True):
-            name = item.utterance.id
-            results[name] = Hypothesis(
-                id=name,
-                text=text,
-                score=score,
-                duration=len(item.samples) / model.config.features.sample_rate,
-            )
-    return [results[item.utterance.id] for item in window]
-
-
-@torch.inference_mode()
-def _decode(
-    model: AcousticModel, signals: Sequence[Samples]
-) -> list[tuple[str, float]]:
-    samples, sample_lengths = pad_samples(signals)
-    log_probs, lengths = model(
-        samples.to(model.device), sample_lengths.to(model.device)
+    heard = posteriors(
+        model,
+        utterances,
+        batch_seconds=batch_seconds,
+        window=max(batch_seconds, WINDOW),
     )
-    decoded = greedy(log_probs, lengths)
-    return [(model.tokens.decode(ids), score) for ids, score in decoded]
+    if decoding.search is None:
+        for result in heard:
+            yield _decode(model, result, decoding)
+        return
+    threads = os.cpu_count() or 1
+    waiting: deque[Future[Hypothesis | Failure]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for result in heard:
+            waiting.append(pool.submit(_decode, model, result, decoding))
+            if len(waiting) > 4 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def decode(
+    model: AcousticModel, heard: Posteriors, decoding: Decoding
+) -> list[Candidate]:
+    """Return the best texts of log-probabilities, the best first."""
+    if decoding.search is None:
+        ids, score = greedy(heard.log_probs)
+        return [Candidate(tuple(ids), model.tokens.decode(ids), score, score)]
+    wanted = max(1, decoding.n_best, ALTERNATIVES if decoding.words else 1)
+    return decoding.search.decode(heard.log_probs, wanted)
+
+
+def observe(
+    model: AcousticModel,
+    heard: Posteriors,
+    candidates: Sequence[Candidate],
+    decoding: Decoding,
+) -> tuple[list[Word], Floats]:
+    """Return the best text's words with times, and what their confidences come from.
+
+    Args:
+        model: What heard it.
+        heard: What it heard.
+        candidates: What :func:`decode` made of it.
+        decoding: How.
+
+    Returns:
+        The words, and of each what :func:`asr.decoding.confidence.observations` says.
+    """
+    ids = candidates[0].ids
+    words, spans = time_words(model, heard, ids)
+    labels = [spans.scores[group] for group in group_words(model.tokens, ids)]
+    shares = None if decoding.search is None else word_shares(candidates)
+    return words, observations(labels, shares)
+
+
+def _decode(
+    model: AcousticModel, heard: Posteriors | Failure, decoding: Decoding
+) -> Hypothesis | Failure:
+    if isinstance(heard, Failure):
+        return heard
+    candidates = decode(model, heard, decoding)
+    best = candidates[0]
+    alternatives = candidates[: decoding.n_best]
+    return Hypothesis(
+        id=heard.utterance.id,
+        text=best.text,
+        score=best.score,
+        duration=heard.duration,
+        words=_words(model, heard, candidates, decoding) if decoding.words else None,
+        n_best=tuple(Alternative(text=c.text, score=c.score) for c in alternatives),
+    )
+
+
+def _words(
+    model: AcousticModel,
+    heard: Posteriors,
+    candidates: Sequence[Candidate],
+    decoding: Decoding,
+) -> tuple[Word, ...]:
+    words, observed = observe(model, heard, candidates, decoding)
+    if decoding.search is None:
+        calibration = model.config.decoding.greedy_confidence
+    else:
+        calibration = decoding.search.config.confidence
+    sure = confidences(observed, calibration)
+    return tuple(
+        replace(word, confidence=float(value))
+        for word, value in zip(words, sure, strict=True)
+    )

@@ -10,8 +10,9 @@ from typing import Literal, get_args
 
 from asr.errors import ConfigError
 from asr.files import replacing, write_text
+from asr.hypotheses import word_rows
 from asr.recognition.alignment import Alignment
-from asr.timings import ctm_lines, textgrid, word_rows
+from asr.timings import ctm_lines, textgrid
 
 Format = Literal["ctm", "textgrid", "json"]
 

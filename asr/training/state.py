@@ -6,7 +6,7 @@ epoch and utterance.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +168,8 @@ def load_state(path: Path, config: Config, data: str) -> State:
             f"{path}: was written by asr {metadata.get('version', '?')}: {error}; "
             "--overwrite starts anew"
         ) from None
-    changed = config_differences(before, config)
+    # How texts are searched for has no part in training.
+    changed = config_differences(replace(before, decoding=config.decoding), config)
     if metadata.get("data") != data:
         changed.append("the training data")
     if changed:

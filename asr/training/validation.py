@@ -31,9 +31,9 @@ def validate(
         log_probs, lengths = model(
             batch.samples.to(device), batch.sample_lengths.to(device)
         )
-        decoded = greedy(log_probs, lengths)
-        for name, (ids, _) in zip(batch.ids, decoded, strict=True):
-            heard[name] = model.tokens.decode(ids)
+        found = zip(batch.ids, log_probs.cpu().numpy(), lengths.tolist(), strict=True)
+        for name, row, length in found:
+            heard[name] = model.tokens.decode(greedy(row[:length])[0])
         loss += float(summed_ctc(log_probs, lengths, batch, lenient=True))
         tokens += int(batch.target_lengths.sum())
     rows = [Sample(e.utterance.id, e.text, heard[e.utterance.id]) for e in examples]
