@@ -1,0 +1,86 @@
+"""``asr tune``: decoding settings fitted to a dev set."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .bars import bar
+
+
+def tune(
+    manifest: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DEV", help="Manifest with texts; neither trained nor tested on."
+        ),
+    ],
+    model: Annotated[
+        Path, typer.Option(help="Experiment folder or model file (asr train).")
+    ],
+    lm: Annotated[
+        Path | None, typer.Option(help="Language model (asr lm, or an ARPA file).")
+    ] = None,
+    lexicon: Annotated[
+        Path | None, typer.Option(help="The only words there are, one a line.")
+    ] = None,
+    grammar: Annotated[
+        Path | None, typer.Option(help="The only sentences there are; see the README.")
+    ] = None,
+    hotwords: Annotated[
+        Path | None,
+        typer.Option(help="Words and phrases to expect, one a line: phrase=weight."),
+    ] = None,
+    beam: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Prefixes kept while weights are searched; 0: the model's."
+        ),
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Model file to write; else the settings go into --model."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Page to write; else tuning.html beside the model."),
+    ] = None,
+    batch_seconds: Annotated[
+        float, typer.Option(min=1, help="Audio in a batch, seconds.")
+    ] = 60.0,
+    device: Annotated[
+        str, typer.Option(help="cpu or cuda; auto takes a GPU where there is one.")
+    ] = "auto",
+) -> None:
+    """Find the weights of the beam search that suit a model and a language model.
+
+    The network hears DEV once; weights are searched by word errors, with
+    cross-validation by speaker, and stored in the model with the calibration of its
+    confidences. Without --lm, --lexicon, --grammar, --hotwords or --beam only the
+    confidences of greedy decoding are calibrated.
+    """
+    from asr.model.device import choose_device
+    from asr.model.file import find_model, load_model
+    from asr.recognition.options import SearchOptions
+    from asr.recognition.tuning import save_tuned, summary, tune
+    from asr.recognition.tuning_page import write_page
+
+    target = out or find_model(model)
+    loaded = load_model(model, choose_device(device))
+    found = tune(
+        loaded,
+        manifest,
+        SearchOptions(
+            lm=lm, lexicon=lexicon, grammar=grammar, hotwords_file=hotwords, beam=beam
+        ),
+        batch_seconds=batch_seconds,
+        progress=lambda label, items, total: bar(label)(items, total),
+        tell=lambda note: typer.echo(f"asr: note: {note}", err=True),
+    )
+    page = report or target.with_name("tuning.html")
+    names = {"manifest": manifest, "model": model, "language model": lm}
+    names |= {"lexicon": lexicon, "grammar": grammar, "hotwords": hotwords}
+    write_page(page, found, {what: str(path) for what, path in names.items() if path})
+    save_tuned(target, loaded, found)
+    typer.echo(summary(found))
+    typer.echo(f"asr: the settings are in {target}, a page is {page}", err=True)
