@@ -17,6 +17,7 @@ from .score import score
 from .synth import synth
 from .train import train
 from .transcribe import transcribe
+from .tune import tune
 
 #: Exit code after Ctrl-C: 128 and the signal's number, as shells have it.
 INTERRUPTED = 130
@@ -28,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (prep, check, train, transcribe, align, lm, score, synth):
+for command in (prep, check, train, lm, tune, transcribe, align, score, synth):
     app.command(no_args_is_help=True)(command)
 
 

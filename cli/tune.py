@@ -1,7 +1,8 @@
 """``asr tune``: decoding settings fitted to a dev set."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -62,8 +63,12 @@ def tune(
     from asr.model.device import choose_device
     from asr.model.file import find_model, load_model
     from asr.recognition.options import SearchOptions
-    from asr.recognition.tuning import save_tuned, summary, tune
+    from asr.recognition.tuning import save_tuned, tune
     from asr.recognition.tuning_page import write_page
+    from asr.recognition.tuning_text import summary
+
+    def progress(label: str, items: Iterable[Any], total: int) -> Iterable[Any]:
+        return bar(label)(items, total)
 
     target = out or find_model(model)
     loaded = load_model(model, choose_device(device))
@@ -74,7 +79,7 @@ def tune(
             lm=lm, lexicon=lexicon, grammar=grammar, hotwords_file=hotwords, beam=beam
         ),
         batch_seconds=batch_seconds,
-        progress=lambda label, items, total: bar(label)(items, total),
+        progress=progress,
         tell=lambda note: typer.echo(f"asr: note: {note}", err=True),
     )
     page = report or target.with_name("tuning.html")

@@ -4,7 +4,15 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from asr.errors import AsrError, AudioError, FileError, ManifestError, ModelError
+from asr.errors import (
+    AsrError,
+    AudioError,
+    ConfigError,
+    FileError,
+    HotwordError,
+    ManifestError,
+    ModelError,
+)
 from asr.scoring.inputs import read_transcripts
 from cli.main import app
 
@@ -152,3 +160,46 @@ def test_ids_that_clash(asr, wav):
     row = {"id": "a", "audio_filepath": "a.wav"}
     (wav / "m.jsonl").write_text(json.dumps(row), encoding="utf-8")
     refused(asr(wav / "m.jsonl", wav / "a.wav"), ManifestError, "has the id 'a'")
+
+
+def test_words_as_json_and_ctm(asr, wav, tmp_path):
+    rows = [
+        json.loads(x) for x in asr(wav, "-f", "jsonl", "--words").stdout.splitlines()
+    ]
+    assert [w["text"] for w in rows[1]["words"]] == ["do", "mi", "fa"]
+    assert list(rows[0]) == ["id", "text", "duration", "score", "confidence", "words"]
+    assert list(rows[0]["words"][0]) == ["text", "start", "end", "confidence"]
+    times = [t for w in rows[1]["words"] for t in (w["start"], w["end"])]
+    assert times == sorted(times)
+    out = tmp_path / "hyp.ctm"
+    assert asr(wav, "-f", "ctm", "-o", out).exit_code == 0
+    assert texts(out) == {"a": "do re", "b": "do mi fa", "c": "do"}
+
+
+def test_searched_for_with_what_is_known(asr, wav, tmp_path):
+    lexicon = tmp_path / "words.txt"
+    lexicon.write_text("do\nmi\n", encoding="utf-8")
+    lines = asr(wav, "--lexicon", lexicon).stdout.splitlines()
+    heard = [line.split("\t") for line in lines]
+    assert [name for name, _ in heard] == ["a", "b", "c"]
+    assert {word for _, text in heard for word in text.split()} <= {"do", "mi"}
+    result = asr(wav, "-f", "jsonl", "--nbest", 3, "--hotword", "mi fa=2")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert all(1 <= len(row["n_best"]) <= 3 for row in rows)
+    assert [row["text"] for row in rows] == ["do re", "do mi fa", "do"]
+
+
+def test_a_sentence_that_no_audio_is_long_enough_for(asr, wav, tmp_path):
+    grammar = tmp_path / "grammar.txt"
+    grammar.write_text(" ".join(["do re mi fa"] * 50), encoding="utf-8")
+    [line] = asr(wav / "a.wav", "--grammar", grammar, "-f", "jsonl").stdout.splitlines()
+    row = json.loads(line)
+    assert (row["text"], row["score"]) == ("", None)
+
+
+def test_options_that_say_nothing(asr, wav):
+    result = asr(wav, "--words")
+    assert result.exit_code == 2
+    assert "need --format jsonl" in result.stderr
+    refused(asr(wav, "--set", "decoding.beam=3"), ConfigError, "changes nothing")
+    refused(asr(wav, "--hotword", "do=often"), HotwordError, "'often' is no weight")

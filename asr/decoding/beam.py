@@ -56,6 +56,11 @@ class BeamDecoder:
     knowledge: Knowledge
     config: DecodingConfig
 
+    @property
+    def num_ngrams(self) -> int:
+        """How many n-grams the language model has; 0 without one."""
+        return len(self.knowledge.ngrams.word) - 1
+
     def prepare(self, tell: Callable[[str], object]) -> None:
         """Have the machine code ready, and tell if it has to be made first.
 

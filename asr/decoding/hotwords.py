@@ -26,6 +26,9 @@ from asr.tokens import Tokens, describe
 #: What a phrase adds to a score, natural logarithm, if nothing else is said: it may be
 #: e^4 = 55 times less probable than what would be heard without it.
 WEIGHT = 4.0
+#: What a phrase that has only begun may promise, at most: with more, those that are not
+#: gone on with would drive out what was said.
+_MOST_AHEAD = 8.0
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,8 @@ class Matcher(NamedTuple):
         move: The state after each state and character, shape (S, columns).
         gain: What coming to a state adds to the score: the weights of the phrases that
             end there, shape (S,).
-        ahead: Share of the highest weight that may follow: as much of it as of its
-            phrase has been seen; shape (S,).
+        ahead: What is promised of phrases that have begun: as much of a weight as has
+            been seen of its phrase; shape (S,).
         start: The state in which a text begins.
     """
 
@@ -149,7 +152,7 @@ def build_matcher(hotwords: Sequence[Hotword], characters: Alphabet) -> Matcher:
                 gain.append(0.0)
                 ahead.append(0.0)
             state = children[state][letter]
-            share = weight * seen / (len(codes) - 1)
+            share = min(weight, _MOST_AHEAD) * seen / (len(codes) - 1)
             if seen < len(codes) - 1:
                 ahead[state] = max(ahead[state], share)
         gain[state] += weight

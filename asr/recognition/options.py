@@ -15,6 +15,9 @@ from asr.model.acoustic import AcousticModel
 from asr.ngrams import load_lm
 from asr.recognition.recogniser import Decoding
 
+#: Where a model's summary has what it was tuned with.
+TUNING = "tuning"
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions:
@@ -95,6 +98,12 @@ def make_decoding(
         )
     except GrammarError as error:
         raise GrammarError(f"{source}: {error}") from None
+    tuned = model.summary.get(TUNING, {}).get("ngrams")
+    if options.lm is not None and tuned is not None and tuned != search.num_ngrams:
+        tell(
+            f"{options.lm}: has {search.num_ngrams} n-grams, and the model's settings "
+            f"were tuned with a language model of {tuned}; asr tune fits them to this"
+        )
     search.prepare(tell)
     return Decoding(search=search, n_best=n_best, words=words)
 

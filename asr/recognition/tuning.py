@@ -16,7 +16,7 @@ from asr.errors import ManifestError, some
 from asr.manifest import Utterance, read_manifest
 from asr.model.acoustic import AcousticModel
 from asr.model.file import save_model
-from asr.recognition.options import SearchOptions, make_decoding
+from asr.recognition.options import TUNING, SearchOptions, make_decoding
 from asr.recognition.posteriors import Failure, Posteriors, posteriors
 from asr.recognition.recogniser import WINDOW, Decoding, decode, observe
 from asr.recognition.weights import Choice, Trial, choose_weights, make_folds
@@ -82,6 +82,7 @@ class Tuning:
         greedy_sureness: Of greedy decoding's confidences; None if no word was heard.
         sureness: Of the search's.
         config: The settings as they are now.
+        num_ngrams: Of the language model; 0 without one.
     """
 
     dev: Dev
@@ -92,6 +93,7 @@ class Tuning:
     greedy_sureness: Sureness | None
     sureness: Sureness | None
     config: DecodingConfig
+    num_ngrams: int = 0
 
 
 def tune(
@@ -229,6 +231,7 @@ def _tune_search(
         honest=_counts(dev, choice.honest),
         sureness=sure,
         config=config,
+        num_ngrams=search.num_ngrams,
     )
 
 
@@ -272,4 +275,12 @@ def save_tuned(path: Path, model: AcousticModel, tuning: Tuning) -> None:
         FileError: If it cannot be written.
     """
     model.config = replace(model.config, decoding=tuning.config)
+    if tuning.choice is not None:
+        whole = sum(tuning.honest, Counts())
+        model.summary[TUNING] = {
+            "ngrams": tuning.num_ngrams,
+            "words": whole.length,
+            "wer": round(whole.rate, 6),
+            "greedy_wer": round(sum(tuning.greedy, Counts()).rate, 6),
+        }
     save_model(path, model)

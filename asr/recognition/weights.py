@@ -32,8 +32,8 @@ _FINE_WORD_BONUS = 0.5
 FOLDS = 5
 #: Beams that are compared in the end ...
 BEAMS = (8, 16, 32, 64, 128, 256, 512)
-#: ... of which the smallest is taken whose texts differ from the widest one's in so many
-#: of the words at most: the errors of a dev set are too few to tell.
+#: ... of which the smallest is taken that hears no more than this share of the words
+#: otherwise than the widest: the errors of a dev set are too few to tell.
 _BEAM_LOSS = 0.005
 
 
