@@ -9,14 +9,22 @@
 #   EVAL         the split that is scored: test, or dev where there is no test set
 #   DATA, EXP    where manifests and experiments go
 #   ASR          the asr command
+#
+# `make base-lm` goes on with a language model: made of LM_TEXT, its weights tuned on dev.
+#
+#   LM_TEXT      texts for asr lm; the training texts if left out
+#   LM_FLAGS     options for asr lm, such as --order 4
 
 ASR        ?= asr
 EVAL       ?= test
 DATA       ?= data
 EXP        ?= exp
 PREP_FLAGS ?=
+LM_TEXT    ?= $(DATA)/train.jsonl
+LM_FLAGS   ?= --order 3
 
 EXPERIMENTS := $(basename $(wildcard *.toml))
+WITH_LM     := $(EXPERIMENTS:%=%-lm)
 
 .DEFAULT_GOAL := base
 .SHELLFLAGS := -eu -c
@@ -24,11 +32,15 @@ EXPERIMENTS := $(basename $(wildcard *.toml))
 .DELETE_ON_ERROR:
 # ... and nothing that took time is removed as "intermediate".
 .SECONDARY:
-.PHONY: $(EXPERIMENTS) clean FORCE
+.PHONY: $(EXPERIMENTS) $(WITH_LM) clean FORCE
 
 $(EXPERIMENTS): %: $(EXP)/%/$(EVAL).wer
 	@echo; echo "$(notdir $(CURDIR)), $@.toml, $(EVAL) set"; sed '/^$$/,$$d' $<
 	@echo "aligned errors: $(notdir $(CURDIR))/$<, and a page: $(notdir $(CURDIR))/$(EXP)/$*/score/report.html"
+
+$(WITH_LM): %-lm: $(EXP)/%/$(EVAL).lm.wer
+	@echo; echo "$(notdir $(CURDIR)), $*.toml with a language model, $(EVAL) set"; sed '/^confidences /,$$d' $<
+	@echo "tuned on the dev set:"; cat $(EXP)/$*/tuning.txt
 
 # Changes when corpus or options do, so that prep is done again; without a CORPUS given,
 # what was prepared stays.
@@ -53,6 +65,21 @@ $(EXPERIMENTS:%=$(EXP)/%/$(EVAL).hyp.jsonl): $(EXP)/%/$(EVAL).hyp.jsonl: $(EXP)/
 $(EXPERIMENTS:%=$(EXP)/%/$(EVAL).wer): $(EXP)/%/$(EVAL).wer: $(EXP)/%/$(EVAL).hyp.jsonl
 	$(ASR) score $(DATA)/$(EVAL).jsonl $< --model $(EXP)/$*/model.safetensors \
 		--out $(EXP)/$*/score > $@.part
+	@mv $@.part $@
+
+$(EXPERIMENTS:%=$(EXP)/%/lm.lm): $(EXP)/%/lm.lm: $(EXP)/%/model.safetensors
+	$(ASR) lm $(LM_TEXT) --model $< --out $@ $(LM_FLAGS)
+
+$(EXPERIMENTS:%=$(EXP)/%/tuned.safetensors): $(EXP)/%/tuned.safetensors: $(EXP)/%/model.safetensors $(EXP)/%/lm.lm
+	$(ASR) tune $(DATA)/dev.jsonl --model $< --lm $(EXP)/$*/lm.lm --out $@ > $(EXP)/$*/tuning.txt.part
+	@mv $(EXP)/$*/tuning.txt.part $(EXP)/$*/tuning.txt
+
+$(EXPERIMENTS:%=$(EXP)/%/$(EVAL).lm.hyp.jsonl): $(EXP)/%/$(EVAL).lm.hyp.jsonl: $(EXP)/%/tuned.safetensors
+	$(ASR) transcribe $(DATA)/$(EVAL).jsonl --model $< --lm $(EXP)/$*/lm.lm --words --format jsonl --output $@
+
+$(EXPERIMENTS:%=$(EXP)/%/$(EVAL).lm.wer): $(EXP)/%/$(EVAL).lm.wer: $(EXP)/%/$(EVAL).lm.hyp.jsonl $(EXP)/%/$(EVAL).hyp.jsonl
+	$(ASR) score $(DATA)/$(EVAL).jsonl $(EXP)/$*/$(EVAL).hyp.jsonl $< --model $(EXP)/$*/model.safetensors \
+		--out $(EXP)/$*/score-lm > $@.part
 	@mv $@.part $@
 
 clean:

@@ -87,7 +87,8 @@ def test_hotwords_pull_and_push(model, utterances, tmp_path):
         SearchOptions(hotwords_file=path),
         SearchOptions(hotwords=(f"{other.upper()}! = 50",)),
     ):
-        assert texts(model, utterances[:1], options) == [other]
+        [found] = texts(model, utterances[:1], options)
+        assert f" {other} " in f" {found} "
     [found] = texts(model, utterances[:1], SearchOptions(hotwords=("do = -50",)))
     assert "do" not in found.split()
 
