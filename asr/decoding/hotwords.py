@@ -79,6 +79,7 @@ def read_hotwords(path: Path, config: TextConfig) -> list[Hotword]:
         HotwordError: If a line is none, or there is none at all.
     """
     found = []
+    # Not splitlines(), which counts lines otherwise than an editor.
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
