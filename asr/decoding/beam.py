@@ -91,7 +91,8 @@ class BeamDecoder:
         """
         from asr.decoding.search import search
 
-        rows = np.ascontiguousarray(log_probs, np.float32)
+        # Of one kind always: another would be compiled for anew.
+        rows = np.require(log_probs, np.float32, ["C", "A", "W"])
         most = max(_LEAST_WANTED, 2 * wanted)
         labels, lengths, scores, acoustic = search(
             rows, self.knowledge, _weights(self.config), most
