@@ -18,6 +18,8 @@ from asr.tokens import describe
 #: A language model of whose words more than this share cannot be written is not meant
 #: for the acoustic model.
 _MOST_UNSPELLED = 0.5
+#: A natural logarithm below which a probability is a way to write 0, as -99 in ARPA.
+_ZERO = -90.0
 
 
 def spell_words(
@@ -54,7 +56,9 @@ def spell_words(
         spelled = word if characters.writes(word) else normalise(word, config)
         if not spelled or " " in spelled or not characters.writes(spelled):
             lost += 1
-            foreign.update(c for c in spelled or word if c not in characters.codes)
+            # Punctuation that parts a word in two is no more in its spelling.
+            seen = spelled if spelled and " " not in spelled else word
+            foreign.update(c for c in seen if c not in characters.codes)
             continue
         other = numbers.get(spelled)
         if other is None or lm.log_prob[1 + number] > lm.log_prob[1 + other]:
@@ -85,9 +89,6 @@ def ngram_arrays(
         letters[0] = lm.word_id(SPACE)
         for character, number in numbers.items():
             letters[characters.codes[character]] = number
-    # Without a probability of its own, an unknown word is as rare as the rarest.
-    known = lm.log_prob[1 + END : lm.levels[2]] if lm.order > 1 else lm.log_prob[1:]
-    lost = float("nan") if lm.has_unknown else float(known[known > -90].min())
     return Ngrams(
         lm.first,
         lm.word,
@@ -99,8 +100,19 @@ def ngram_arrays(
         lm.start,
         END,
         letters,
-        lost,
+        float("nan") if _foresees_unknown(lm) else _rarest(lm),
     )
+
+
+def _foresees_unknown(lm: NgramModel) -> bool:
+    """Return whether an unknown word has a probability above 0."""
+    return lm.has_unknown and bool(lm.log_prob[1 + UNKNOWN] > _ZERO)
+
+
+def _rarest(lm: NgramModel) -> float:
+    """Return what an unknown word is given where it has no probability of its own."""
+    known = lm.log_prob[1 + END : lm.levels[2]]
+    return float(known[known > _ZERO].min())
 
 
 def vocabulary_trie(
@@ -129,13 +141,18 @@ def vocabulary_trie(
         arcs = [{place[w]: t for w, t in row.items()} for row in graph.arcs]
         final = list(graph.final)
     ids = np.array([by_word.get(word, UNKNOWN) for word in words], np.int32)
-    log_probs = None if lm is None else lm.log_prob[1 + ids]
+    log_probs = None
+    if lm is not None:
+        log_probs = lm.log_prob[1 + ids]
+        if not _foresees_unknown(lm):
+            log_probs[ids == UNKNOWN] = _rarest(lm)
     trie = build_trie(words, characters, log_probs=log_probs, arcs=arcs, final=final)
     return trie._replace(word=_renumbered(trie.word, ids))
 
 
 def _renumbered(word: Integers, ids: Integers) -> Integers:
-    return np.where(word >= 0, ids[word], np.int32(-1)).astype(np.int32)
+    # A node without a word has -1, and so the last.
+    return np.append(ids, np.int32(-1))[word]
 
 
 def require_words(
