@@ -160,6 +160,17 @@ def test_a_beam_has_what_the_textbook_has(kind, seed, tmp_path):
     assert_equal(found(log_probs, task), literal(log_probs, task))
 
 
+def test_many_tokens():
+    """In the table, some that follow one prefix come to stand side by side."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    weights = {"beam": 30, "beam_threshold": math.inf, "token_threshold": math.inf}
+    rng = np.random.default_rng(11)
+    hotwords = random_hotwords(rng, ["q", "at", "on", "the"])
+    task = Task(characters(f" {letters}"), DecodingConfig(**weights), hotwords=hotwords)
+    log_probs = random_log_probs(rng, 40, 28, 0.1)
+    assert_equal(found(log_probs, task), literal(log_probs, task))
+
+
 @pytest.mark.parametrize("kind", ["nothing", "words-2", "hotwords+grammar+words-2"])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_narrow_beam_is_never_better(kind, seed, tmp_path):
