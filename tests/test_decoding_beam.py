@@ -243,7 +243,7 @@ def test_other_weights_are_those_of_another_search(tmp_path):
         task = replace(task, weights=DecodingConfig())
         other = DecodingConfig(beam=7, lm_weight=2.0, word_bonus=-1.0, unknown=-2.0)
         expected = replace(task, weights=other).decoder().decode(log_probs, 5)
-        assert task.decoder().reweighted(other).decode(log_probs, 5) == expected
+        assert replace(task.decoder(), config=other).decode(log_probs, 5) == expected
 
 
 def test_threads_find_what_one_finds(tmp_path):

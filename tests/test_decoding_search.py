@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from asr.config import DecodingConfig
-from asr.decoding.arrays import Weights
 from asr.decoding.hotwords import Hotword
-from asr.decoding.search import log_add, search
+from asr.decoding.search import log_add
 from asr.decoding.trie import alphabet
 from asr.decoding.wordgraph import WordGraph, word_list_graph
 from tests.exhaustive import (
@@ -27,22 +26,10 @@ TOKENS = {"characters": CHARACTERS, "subwords": SUBWORDS}
 
 def found(log_probs, task, wanted=100_000):
     """Return score and acoustic score of each label sequence, the best first."""
-    w = task.weights
-    weights = Weights(
-        w.beam,
-        w.beam_threshold,
-        w.token_threshold,
-        float(w.lm_weight),
-        float(w.word_bonus),
-        float(w.unknown),
-    )
-    knowledge = task.decoder().knowledge
-    labels, lengths, scores, acoustic = search(log_probs, knowledge, weights, wanted)
-    assert labels.dtype == lengths.dtype == np.int32
-    parts = np.split(labels, np.cumsum(lengths)[:-1]) if len(lengths) else []
-    texts = [tuple(part.tolist()) for part in parts]
-    assert len(texts) == len(set(texts)) == len(scores) == len(acoustic)
-    return dict(zip(texts, zip(scores, acoustic, strict=True), strict=True))
+    sequences = task.decoder().sequences(log_probs, task.weights, wanted)
+    results = {c.ids: (c.score, c.acoustic) for c in sequences}
+    assert len(results) == len(sequences)
+    return results
 
 
 def assert_equal(results, expected):

@@ -66,7 +66,12 @@ class Knowledge(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """How the search weighs and prunes; see :class:`asr.config.DecodingConfig`."""
+    """How the search weighs and prunes; see :class:`asr.config.DecodingConfig`.
+
+    Attributes:
+        most: What going on with a token never adds more than to a score beside its
+            log-probability, to tell hopeless prefixes.
+    """
 
     beam: int
     beam_threshold: float
@@ -74,6 +79,7 @@ class Weights(NamedTuple):
     lm_weight: float
     word_bonus: float
     unknown: float
+    most: float
 
 
 class Prefixes(NamedTuple):

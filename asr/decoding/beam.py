@@ -73,8 +73,7 @@ class BeamDecoder:
         fresh = not is_kept(search)
         if fresh:
             tell("compiling the beam search, once for this installation ...")
-        nothing = np.zeros((0, len(self.tokens)), np.float32)
-        search(nothing, self.knowledge, _weights(self.config), 1)
+        self.decode(np.zeros((1, len(self.tokens)), np.float32))
         if fresh:
             tell(f"compiled in {time.perf_counter() - began:.0f} s")
 
@@ -89,46 +88,70 @@ class BeamDecoder:
             log_probs: Natural log-probabilities, shape (T', V), blank at 0.
             wanted: How many texts, at most.
         """
-        from asr.decoding.search import search
-
-        # Of one kind always: another would be compiled for anew.
+        # Of one kind always: for another, numba would compile the search anew.
         rows = np.require(log_probs, np.float32, ["C", "A", "W"])
         most = max(_LEAST_WANTED, 2 * wanted)
-        labels, lengths, scores, acoustic = search(
-            rows, self.knowledge, _weights(self.config), most
-        )
-        if not len(lengths):
-            wide = _weights(self.config)._replace(
+        ends = self.sequences(rows, self.config, most)
+        if not ends:
+            wide = replace(
+                self.config,
                 beam=_WIDER * self.config.beam,
                 beam_threshold=np.inf,
                 token_threshold=np.inf,
             )
-            labels, lengths, scores, acoustic = search(rows, self.knowledge, wide, most)
+            ends = self.sequences(rows, wide, most)
         found: dict[str, Candidate] = {}
-        parts = np.split(labels, np.cumsum(lengths)[:-1]) if len(lengths) else []
-        for ids, score, own in zip(parts, scores, acoustic, strict=True):
-            text = self.tokens.decode(ids.tolist())
-            first = found.setdefault(
-                text, Candidate(tuple(ids.tolist()), text, float(score), float(own))
-            )
-            if first.ids != tuple(ids.tolist()):
+        for end in ends:
+            first = found.setdefault(end.text, end)
+            if first is not end:
                 # The same words: what is known of them is the same too.
-                whole = float(np.logaddexp(first.acoustic, own))
-                found[text] = replace(
+                whole = float(np.logaddexp(first.acoustic, end.acoustic))
+                found[end.text] = replace(
                     first, score=first.score + whole - first.acoustic, acoustic=whole
                 )
         best = sorted(found.values(), key=lambda c: -c.score)[:wanted]
         return best or [Candidate((), "", float("-inf"), float("-inf"))]
 
+    def sequences(
+        self, rows: npt.NDArray[np.float32], config: DecodingConfig, most: int
+    ) -> list[Candidate]:
+        """Return the best sequences of labels that are allowed, the best first.
 
-def _weights(config: DecodingConfig) -> Weights:
+        Args:
+            rows: As :meth:`decode` takes, of one kind in memory always.
+            config: How to weigh and prune.
+            most: How many sequences, at most; several may spell one text.
+        """
+        from asr.decoding.search import labels_of, search
+
+        scores, acoustic, prefixes, kept = search(
+            rows, self.knowledge, _weights(self.knowledge, config)
+        )
+        order = np.argsort(-scores, kind="stable")[:most]
+        found = []
+        for n in order[scores[order] > -np.inf].tolist():
+            ids = labels_of(kept, prefixes[n]).tolist()
+            text = self.tokens.decode(ids)
+            candidate = Candidate(
+                tuple(ids), text, float(scores[n]), float(acoustic[n])
+            )
+            found.append(candidate)
+        return found
+
+
+def _weights(knowledge: Knowledge, config: DecodingConfig) -> Weights:
+    # Of one type always: for another, numba would compile the search anew.
+    gain = max(float(knowledge.matcher.gain.max()), 0.0)
+    by_code = max(config.word_bonus, 0.0) + max(config.unknown, 0.0) + gain
+    longest = int(np.diff(knowledge.pieces.first).max())
     return Weights(
-        config.beam,
-        float(config.beam_threshold),
-        float(config.token_threshold),
-        float(config.lm_weight),
-        float(config.word_bonus),
-        float(config.unknown),
+        beam=config.beam,
+        beam_threshold=float(config.beam_threshold),
+        token_threshold=float(config.token_threshold),
+        lm_weight=float(config.lm_weight),
+        word_bonus=float(config.word_bonus),
+        unknown=float(config.unknown),
+        most=by_code * max(longest, 1) + float(knowledge.matcher.ahead.max()),
     )
 
 

@@ -154,12 +154,3 @@ def expected(knowledge, weights, node, hot, flags):
             if knowledge.ngrams.kind == WORDS:
                 score += weights.lm_weight * lm_step(knowledge.ngrams, 0, 0)[0]
     return score
-
-
-@compiled
-def most_added(knowledge, weights):
-    """Return what no step of a prefix can add more than, to tell hopeless ones."""
-    by_code = max(weights.word_bonus, 0.0) + max(weights.unknown, 0.0)
-    by_code += max(knowledge.matcher.gain.max(), 0.0)
-    longest = np.diff(knowledge.pieces.first).max()
-    return by_code * max(longest, 1) + knowledge.matcher.ahead.max()

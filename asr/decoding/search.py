@@ -36,7 +36,7 @@ from asr.decoding.arrays import (
     Prefixes,
     Steps,
 )
-from asr.decoding.prefixes import advance, expected, finish, most_added
+from asr.decoding.prefixes import advance, expected, finish
 from asr.machine import compiled
 
 
@@ -55,7 +55,9 @@ def log_add(a, b):
 def _doubled(array):
     """Return the array with twice the rows."""
     larger = np.zeros((2 * array.shape[0], array.shape[1]), array.dtype)
-    larger[: array.shape[0]] = array
+    for n in range(array.shape[0]):
+        for m in range(array.shape[1]):
+            larger[n, m] = array[n, m]
     return larger
 
 
@@ -91,8 +93,9 @@ def _number(prefixes, count, steps, n):
             other = _find(table, kept, kept[prefix, PARENT], kept[prefix, TOKEN])
             table[other] = prefix
         place = _find(table, kept, parent, token)
-    kept[count] = steps.kept[n]
-    known[count] = steps.scores[n, :2]
+    for column in range(kept.shape[1]):
+        kept[count, column] = steps.kept[n, column]
+    known[count, 0], known[count, 1] = steps.scores[n, 0], steps.scores[n, 1]
     table[place] = count
     return np.int32(count), Prefixes(kept, known, slots, table), count + 1
 
@@ -124,13 +127,12 @@ def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps
 
     What leads to a prefix that is in the beam is added to what leads to it with no
     label more; the rest fills ``steps``, if it can come into the beam. ``limits`` are
-    what no step can add more than, the lowest score that can come into the beam, and
-    the highest that stays there.
+    the lowest score that can come into the beam, and the highest that stays there.
 
     Returns:
         How many steps there are.
     """
-    most, floor, best = limits
+    floor, best = limits
     before, after = beam.before, beam.after
     merged = np.full(len(row), -1, np.int32)
     kept, known = prefixes.kept, prefixes.known
@@ -141,7 +143,7 @@ def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps
     made = 0
     for n in range(size):
         prefix = beam.prefix[n]
-        reach = known[prefix, 0] + most
+        reach = known[prefix, 0] + weights.most
         if beam.longer[n] < 0 and before.total[n] + top + reach < floor:
             continue
         child = beam.longer[n]
@@ -185,13 +187,45 @@ def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps
 
 
 @compiled
-def _bound(scores, weights):
+def _lowest_of_best(scores, room, count):
+    """Return the ``count``-th highest score; ``room`` is overwritten.
+
+    Source: Hoare (1961), "Algorithm 65: find".
+    """
+    for n in range(len(scores)):
+        room[n] = scores[n]
+    low, high, wanted = 0, len(scores) - 1, count - 1
+    while low < high:
+        pivot = room[(low + high) >> 1]
+        left, right = low, high
+        while left <= right:
+            while room[left] > pivot:
+                left += 1
+            while room[right] < pivot:
+                right -= 1
+            if left <= right:
+                room[left], room[right] = room[right], room[left]
+                left += 1
+                right -= 1
+        if wanted <= right:
+            high = right
+        elif wanted >= left:
+            low = left
+        else:
+            break
+    return room[wanted]
+
+
+@compiled
+def _bound(scores, room, weights):
     """Return the score that must be passed to stay, and how many more may have it."""
-    bound = scores.max() - weights.beam_threshold
+    best = scores[0]
+    for score in scores:
+        best = max(best, score)
+    bound = best - weights.beam_threshold
     if len(scores) <= weights.beam:
         return bound, 0
-    place = len(scores) - weights.beam
-    limit = np.partition(scores, place)[place]
+    limit = _lowest_of_best(scores, room, weights.beam)
     if limit <= bound:
         return bound, 0
     passed = 0
@@ -201,22 +235,22 @@ def _bound(scores, weights):
 
 
 @compiled
-def _select(prefixes, count, beam, size, steps, scores, weights):
+def _select(prefixes, count, beam, size, steps, scores, room, weights):
     """Make the next beam of the best that stay and the best steps, whose scores follow.
 
     Returns:
         The prefixes, how many they are, and how many are in the beam.
     """
-    bound, room = _bound(scores, weights)
+    bound, left = _bound(scores, room, weights)
     before, after = beam.before, beam.after
     for n in range(size):
         prefixes.slots[beam.prefix[n], 0] = -1
     made = 0
     for n in range(len(scores)):
         if scores[n] <= bound:
-            if scores[n] < bound or room == 0:
+            if scores[n] < bound or left == 0:
                 continue
-            room -= 1
+            left -= 1
         # Never a place that is still to be read.
         if n < size:
             prefix = beam.prefix[n]
@@ -230,7 +264,8 @@ def _select(prefixes, count, beam, size, steps, scores, weights):
         beam.prefix[made] = prefix
         prefixes.slots[prefix, 0] = made
         made += 1
-    beam.longer[:made], beam.sibling[:made] = -1, -1
+    for n in range(made):
+        beam.longer[n], beam.sibling[n] = -1, -1
     for n in range(made):
         parent = prefixes.kept[beam.prefix[n], PARENT]
         if parent >= 0 and prefixes.slots[parent, 0] >= 0:
@@ -240,18 +275,17 @@ def _select(prefixes, count, beam, size, steps, scores, weights):
 
 
 @compiled
-def search(log_probs, knowledge, weights, wanted):
-    """Return the best texts' labels.
+def search(log_probs, knowledge, weights):
+    """Return the beam after the last frame.
 
     Args:
         log_probs: Natural log-probabilities, shape (T', V), float32, blank at 0.
         knowledge: What is known of texts.
         weights: How to weigh and prune.
-        wanted: How many texts to return, at most.
 
     Returns:
-        Labels one text after another, how many each has, its score, and its CTC score;
-        the best first, none where nothing that is allowed is left.
+        Of each prefix its score as a whole text (-inf where that is not allowed), its
+        CTC score, and its number, shapes (size,); and what :func:`labels_of` needs.
     """
     kept, known = np.zeros((1024, 6), np.int32), np.zeros((1024, 2))
     # No label is -1, so that the empty prefix has no last one.
@@ -268,14 +302,16 @@ def search(log_probs, knowledge, weights, wanted):
     before.blank[0], before.label[0], before.total[0] = 0.0, -np.inf, 0.0
     count = size = 1
     steps = Steps(np.zeros((256, 6), np.int32), np.zeros((256, 3)))
-    scores, tokens = np.empty(512), np.empty(log_probs.shape[1], np.int32)
-    most = most_added(knowledge, weights)
+    scores, room = np.empty(512), np.empty(512)
+    tokens = np.empty(log_probs.shape[1], np.int32)
     for row in log_probs:
         low, high = _stay(row, prefixes, beam, size)
         likely = 0
-        least = row.max() - weights.token_threshold
+        top = row[0]
+        for value in row:
+            top = max(top, value)
         for token in range(1, len(row)):
-            if row[token] >= least:
+            if row[token] >= top - weights.token_threshold:
                 tokens[likely] = token
                 likely += 1
         while len(steps.kept) < size * likely:
@@ -283,7 +319,7 @@ def search(log_probs, knowledge, weights, wanted):
         floor = high - weights.beam_threshold
         if size == weights.beam:
             floor = max(floor, low)
-        limits = (most, floor, high)
+        limits = (floor, high)
         made = _expand(
             row,
             tokens[:likely],
@@ -296,46 +332,38 @@ def search(log_probs, knowledge, weights, wanted):
             steps,
         )
         while len(scores) < size + made:
-            scores = np.empty(2 * len(scores))
+            scores, room = np.empty(2 * len(scores)), np.empty(2 * len(scores))
         for n in range(size):
             scores[n] = after.total[n] + prefixes.known[beam.prefix[n], 1]
         for n in range(made):
             scores[size + n] = steps.scores[n, 1] + steps.scores[n, 2]
         every = scores[: size + made]
         prefixes, count, size = _select(
-            prefixes, count, beam, size, steps, every, weights
+            prefixes, count, beam, size, steps, every, room, weights
         )
         if not size:  # nothing has a probability above 0
             break
-    return _answers(knowledge, weights, prefixes, beam.prefix[:size], before, wanted)
+    ends, acoustic = np.empty(size), np.empty(size)
+    for n in range(size):
+        prefix = beam.prefix[n]
+        acoustic[n] = before.total[n]
+        allowed, added = finish(knowledge, weights, prefixes.kept, prefix)
+        ends[n] = acoustic[n] + prefixes.known[prefix, 0] + added
+        if not allowed:
+            ends[n] = -np.inf
+    return ends, acoustic, beam.prefix[:size], prefixes.kept
 
 
 @compiled
-def _answers(knowledge, weights, prefixes, beam, paths, wanted):
-    """Return what :func:`search` does, of the beam after the last frame."""
-    kept, size = prefixes.kept, len(beam)
-    scores, acoustic = np.full(size, -np.inf), np.empty(size)
-    for n in range(size):
-        prefix = beam[n]
-        acoustic[n] = paths.total[n]
-        allowed, added = finish(knowledge, weights, kept, prefix)
-        if allowed:
-            scores[n] = acoustic[n] + prefixes.known[prefix, 0] + added
-    order = np.argsort(-scores)[:wanted]
-    order = order[scores[order] > -np.inf]
-    lengths = np.zeros(len(order), np.int32)
-    for place, n in enumerate(order):
-        prefix = beam[n]
-        while prefix > 0:
-            lengths[place] += 1
-            prefix = kept[prefix, PARENT]
-    labels = np.empty(lengths.sum(), np.int32)
-    end = 0
-    for place, n in enumerate(order):
-        end += lengths[place]
-        at, prefix = end, beam[n]
-        while prefix > 0:
-            at -= 1
-            labels[at] = kept[prefix, TOKEN]
-            prefix = kept[prefix, PARENT]
-    return labels, lengths, scores[order], acoustic[order]
+def labels_of(kept, prefix):
+    """Return the labels of a prefix, in order."""
+    length, at = 0, prefix
+    while at > 0:
+        length += 1
+        at = kept[at, PARENT]
+    labels = np.empty(length, np.int32)
+    while prefix > 0:
+        length -= 1
+        labels[length] = kept[prefix, TOKEN]
+        prefix = kept[prefix, PARENT]
+    return labels
