@@ -182,9 +182,9 @@ class DecodingConfig:
 
     beam: int = 64
     """Prefixes kept from frame to frame, at most."""
-    beam_threshold: float = 15.0
+    beam_threshold: float = 12.0
     """Prefixes so much worse than the best one are dropped (natural logarithm)."""
-    token_threshold: float = 9.0
+    token_threshold: float = 7.0
     """In each frame, tokens so much less probable than the best one are passed over."""
     lm_weight: float = 0.7
     """Factor of the language model's log-probability."""

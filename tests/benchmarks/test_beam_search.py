@@ -2,7 +2,7 @@
 
     pip install flashlight-text kenlm
     export MODEL=exp/base MANIFEST=data/dev.jsonl LM=words.arpa
-    pytest -s tests/benchmarks/test_beam_search.py
+    pytest -s tests/benchmarks/test_beam_search.py     # DRAW=speed.svg draws it too
 
 Both have the same log-probabilities, ARPA file, weights, beam and threshold, and add up
 what leads to a prefix. Flashlight's search is closed: it hears the language model's
@@ -104,6 +104,45 @@ def word_error_rate(references, texts):
     return 100 * errors / sum(len(reference.split()) for reference in references)
 
 
+def draw(path, speeds):
+    """Draw the speed of each search against the beam, both axes logarithmic.
+
+    Args:
+        path: SVG file to write.
+        speeds: For each search its speed at each of SIZES.
+    """
+    low, high = 100, 100_000
+    colours = {"flashlight": "#888", "closed": "#2a78d6", "open": "#e4860b"}
+
+    def place(n, speed):
+        up = np.log(speed / low) / np.log(high / low)
+        return f"{60 + 70 * n:.0f},{270 - 240 * up:.0f}"
+
+    shapes = [
+        f'<path d="M60,{y} h420" stroke="#8884"/>'
+        f'<text x="52" y="{y + 4}" text-anchor="end">{speed:,}</text>'
+        for speed, y in ((100, 270), (1000, 190), (10_000, 110), (100_000, 30))
+    ]
+    shapes += [
+        f'<text x="{60 + 70 * n}" y="290" text-anchor="middle">{size}</text>'
+        for n, size in enumerate(SIZES)
+    ]
+    for n, (name, row) in enumerate(speeds.items()):
+        points = " ".join(place(m, speed) for m, speed in enumerate(row))
+        shapes.append(
+            f'<polyline points="{points}" fill="none" stroke-width="2" '
+            f'stroke="{colours[name]}"/><text x="330" y="{60 + 18 * n}" '
+            f'style="fill:{colours[name]}">{name}</text>'
+        )
+    title = '<text x="270" y="310" text-anchor="middle">beam; seconds of audio a second'
+    path.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 500 320" '
+        'font-family="sans-serif" font-size="13" fill="#888">'
+        f"{''.join(shapes)}{title}</text></svg>\n",
+        encoding="utf-8",
+    )
+
+
 @pytest.mark.skipif(
     not {"MODEL", "MANIFEST", "LM"} <= os.environ.keys(),
     reason="MODEL, MANIFEST and LM say with what",
@@ -121,6 +160,7 @@ def test_as_few_errors_as_flashlight():
     columns = f"{'WER %':>8}{'speed':>8}" + 2 * f"{'WER %':>8}{'speed':>8}{'ratio':>8}"
     print(f"beam{columns}")
     worse = []
+    speeds: dict[str, list[float]] = {}
     for size in SIZES:
         weights = DecodingConfig(beam=size)
         closed = DecodingConfig(beam=size, unknown=-1e9)
@@ -135,10 +175,13 @@ def test_as_few_errors_as_flashlight():
         rates = {name: word_error_rate(references, texts[name]) for name in searches}
         row = f"{size:>4}"
         for name in searches:
+            speeds.setdefault(name, []).append(duration / seconds[name])
             row += f"{rates[name]:>8.2f}{duration / seconds[name]:>8.0f}"
             if name != "flashlight":
                 row += f"{seconds['flashlight'] / seconds[name]:>8.2f}"
         print(row)
         if rates["closed"] > rates["flashlight"] + BOUND:
             worse.append(size)
+    if "DRAW" in os.environ:
+        draw(Path(os.environ["DRAW"]), speeds)
     assert not worse, f"more errors than flashlight makes at beam {worse}"
