@@ -90,7 +90,7 @@ def assert_safe(page):
         *("table", "thead", "tbody", "tr", "th", "td", "a", "bdi", "b", "code", "br"),
         *("em", "strong", "figure", "svg", "text", "tspan", "rect", "line", "ul", "li"),
         *("details", "summary", "img", "audio", "label", "input", "select", "option"),
-        *("button", "ol", "i", "circle", "polyline", "figcaption"),
+        *("button", "ol", "i", "circle", "polyline", "figcaption", "pre"),
     }
     assert {tag for tag, _ in page.elements} <= known
     for tag, attributes in page.elements:
