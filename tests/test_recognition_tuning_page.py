@@ -13,12 +13,11 @@ from asr.manifest import Utterance
 from asr.recognition.posteriors import Posteriors
 from asr.recognition.tuning import Dev, Sureness, Tuning
 from asr.recognition.tuning_lines import beam_lines, bonus_line, cost_line
-from asr.recognition.tuning_maps import draw_maps, stages
+from asr.recognition.tuning_maps import draw_maps
 from asr.recognition.tuning_page import write_page
 from asr.recognition.weights import (
     BEAMS,
     LM_WEIGHTS,
-    UNKNOWNS,
     WORD_BONUSES,
     Trial,
     choose_weights,
@@ -77,9 +76,7 @@ def tuning(*, with_lm=True, open_vocabulary=True, greedy_wrong=4, searched=True)
     )
     greedy = " ".join(["x"] * greedy_wrong + TEXT.split()[greedy_wrong:])
     return Tuning(
-        dev=Dev(
-            heard=(heard,) * UTTERANCES, texts=(TEXT,) * UTTERANCES, folds=choice.folds
-        ),
+        dev=Dev(heard=(heard,) * UTTERANCES, texts=(TEXT,) * UTTERANCES, folds=folds),
         greedy=counts([greedy] * UTTERANCES),
         choice=choice if searched else None,
         searched=counts(choice.chosen.texts) if searched else (),
@@ -130,32 +127,14 @@ def test_a_tuning_is_told_in_full(tmp_path):
     assert kept["confidence"] == [0.5, -1.0]
 
 
-def test_trials_are_told_apart():
-    found = stages(tuning().choice.trials)
-    assert found.with_lm
-    assert len(found.grid) == len(LM_WEIGHTS) * len(WORD_BONUSES)
-    assert [t.config.unknown for t in found.costs] == sorted(UNKNOWNS)
-    assert len({(t.config.lm_weight, t.config.word_bonus) for t in found.costs}) == 1
-    assert len(found.around) == 25
-    assert len({t.config.unknown for t in found.around}) == 1
-
-
-def test_where_no_unknown_is_tried_the_neighbourhood_has_the_grids_points():
-    found = stages(tuning(open_vocabulary=False).choice.trials)
-    assert not found.costs
-    assert len(found.around) == 25
-    assert set(map(id, found.around)) & set(map(id, found.grid))
-
-
 def test_the_map_has_every_trial_where_it_is():
     choice = tuning().choice
-    found = stages(choice.trials)
-    whole, near = draw_maps(choice, found, 200).maps
+    whole, near = draw_maps(choice, 200).maps
     assert whole.weights == sorted(LM_WEIGHTS)
     assert whole.bonuses == sorted(WORD_BONUSES, reverse=True)
     by_place = {(c.column, c.row): c for c in whole.cells}
     assert len(by_place) == len(whole.cells) == 48
-    for trial in found.grid:
+    for trial in choice.grid:
         place = whole.weights.index(trial.config.lm_weight)
         cell = by_place[place, whole.bonuses.index(trial.config.word_bonus)]
         assert cell.rate == trial.total / 200
@@ -184,11 +163,13 @@ def test_where_all_errors_are_the_same_there_is_one_shade(tmp_path):
     choice = replace(
         found.choice,
         chosen=same(found.choice.chosen),
-        trials=tuple(map(same, found.choice.trials)),
+        grid=tuple(map(same, found.choice.grid)),
+        costs=tuple(map(same, found.choice.costs)),
+        around=tuple(map(same, found.choice.around)),
         beams=tuple(map(same, found.choice.beams)),
         honest=(TEXT,) * UTTERANCES,
     )
-    assert draw_maps(choice, stages(choice.trials), 200).bounds == []
+    assert draw_maps(choice, 200).bounds == []
     right = counts([TEXT] * UTTERANCES)
     found = replace(found, choice=choice, searched=right, honest=right, greedy=right)
     page, _ = page_of(tmp_path, found)
@@ -198,8 +179,7 @@ def test_where_all_errors_are_the_same_there_is_one_shade(tmp_path):
 
 def test_lines_have_every_trial():
     choice = tuning().choice
-    found = stages(choice.trials)
-    [row] = cost_line(choice, found, 200).rows
+    [row] = cost_line(choice, 200).rows
     assert [dot.x for dot in row] == sorted(dot.x for dot in row)
     assert (row[0].x, row[-1].x) == (0, 1)
     errors, speed = beam_lines(choice, 200, 600.0)
@@ -215,9 +195,9 @@ def test_lines_have_every_trial():
 
 def test_without_a_language_model_the_bonus_is_drawn_alone(tmp_path):
     found = tuning(with_lm=False, open_vocabulary=False)
-    line = bonus_line(found.choice, stages(found.choice.trials), 200)
-    [row] = line.rows
-    assert len(row) == len({trial.config for trial in found.choice.trials})
+    [row] = bonus_line(found.choice, 200).rows
+    tried = {trial.config for trial in (*found.choice.grid, *found.choice.around)}
+    assert len(row) == len(tried)
     page, _ = page_of(tmp_path, found)
     assert "Which word bonus?" in page.shown
     assert "Which weights?" not in page.shown
@@ -250,11 +230,11 @@ def test_a_few_utterances_prove_nothing(tmp_path):
     first = np.zeros(4, int)
     few = replace(
         found,
-        dev=replace(found.dev, heard=found.dev.heard[:4], texts=found.dev.texts[:4]),
+        dev=Dev(heard=found.dev.heard[:4], texts=found.dev.texts[:4], folds=first),
         greedy=found.greedy[:4],
         searched=found.searched[:4],
         honest=found.honest[:4],
-        choice=replace(found.choice, folds=first, picks=found.choice.picks[:1]),
+        choice=replace(found.choice, picks=found.choice.picks[:1]),
     )
     page, _ = page_of(tmp_path, few)
     assert "too small to be cross-validated" in page.shown

@@ -31,8 +31,9 @@ class Surface:
         away = np.abs(self.lm_weights - config.lm_weight) * 10
         away += np.abs(self.word_bonuses - config.word_bonus)
         away += abs(self.unknown - config.unknown) / 2
-        # A narrow beam hears something else in the first utterance.
-        texts = ["a b" if config.beam >= 64 else "a x", *["c d"] * (len(away) - 1)]
+        # A narrow beam hears something else in the last utterance.
+        texts = [f"{round(errors)} wrong" for errors in away]
+        texts[-1] = texts[-1] if config.beam >= 64 else "something else"
         return Trial(
             config=config,
             texts=tuple(texts),
@@ -66,22 +67,27 @@ def test_the_lowest_point_is_found_between_the_grid_points():
     config = choice.chosen.config
     assert (config.lm_weight, config.word_bonus, config.unknown) == (1.1, 1.5, -11.0)
     assert choice.chosen.total == 0
-    first = [t.config for t in choice.trials[: len(LM_WEIGHTS) * len(WORD_BONUSES)]]
-    assert {c.unknown for c in first} == {START.unknown}
-    assert {c.beam for c in first} == {32}
+    assert len(choice.grid) == len(LM_WEIGHTS) * len(WORD_BONUSES)
+    assert {trial.config.unknown for trial in choice.grid} == {START.unknown}
+    assert {trial.config.beam for trial in choice.grid} == {32}
+    assert [trial.config.unknown for trial in choice.costs] == sorted(UNKNOWNS)
+    pairs = {(t.config.lm_weight, t.config.word_bonus) for t in choice.costs}
+    assert len(pairs) == 1
+    assert len(choice.around) == 25
+    assert {trial.config.unknown for trial in choice.around} == {-11.0}
 
 
 def test_nothing_is_tried_twice():
-    trials = choose(Surface([0.8, 0.6]), [0, 1]).trials
-    assert len({trial.config for trial in trials}) == len(trials)
+    surface = Surface([0.8, 0.6])
+    choose(surface, [0, 1])
+    assert len(set(surface.asked)) == len(surface.asked)
 
 
 def test_each_part_is_scored_with_what_the_others_would_have_chosen():
     # Two utterances a part; each part alone would choose other weights.
     choice = choose(Surface([0.4, 0.4, 1.3, 1.3]), [0, 0, 1, 1])
     assert [c.lm_weight for c in choice.picks] == [1.3, 0.4]
-    errors = {t.config: t.errors for t in choice.trials}
-    assert errors[choice.picks[0]][:2].tolist() == [9, 9]
+    assert choice.honest[:2] == ("9 wrong", "9 wrong")
     assert choice.chosen.config.lm_weight == pytest.approx(0.85)
 
 
@@ -107,13 +113,13 @@ def test_the_smallest_beam_is_taken_that_hears_what_the_widest_does():
     choice = choose(Surface([0.8, 0.8]), [0, 1])
     assert choice.chosen.config.beam == 64
     assert [t.config.beam for t in choice.beams] == sorted({*BEAMS, START.beam})
-    # One word in many utterances is no difference.
-    assert choose(Surface([0.8] * 200), [0] * 200).chosen.config.beam == 8
+    # Two words in many are no difference.
+    assert choose(Surface([0.8] * 300), [0] * 300).chosen.config.beam == 8
 
 
 def test_a_closed_vocabulary_has_no_unknown_words_to_price():
     surface = Surface([0.8])
-    choose(surface, [0], open_vocabulary=False)
+    assert choose(surface, [0], open_vocabulary=False).costs == ()
     assert {config.unknown for config in surface.asked} == {START.unknown}
     surface = Surface([0.8])
     choose(surface, [0])

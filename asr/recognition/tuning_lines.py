@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from asr.pages.charts import round_ticks
 from asr.pages.display import decimal, number, percent, plural
-from asr.recognition.tuning_maps import Stages
 from asr.recognition.weights import Choice, Trial
 
 #: A place on an axis, from 0 to 1, and what stands there.
@@ -76,11 +75,11 @@ class _Axis:
         return [(self.place(value), label) for value, label in self.labels]
 
 
-def bonus_line(choice: Choice, found: Stages, words: int) -> Line:
+def bonus_line(choice: Choice, words: int) -> Line:
     """Return the errors by word bonus, for where there is no language model."""
-    rows = [row for row in (found.grid, found.around) if row]
+    rows = [row for row in (choice.grid, choice.around) if row]
     if len({row[0].config.unknown for row in rows}) == 1:
-        rows = [list({trial.config: trial for row in rows for trial in row}.values())]
+        rows = [tuple({trial.config: trial for row in rows for trial in row}.values())]
     points = [
         _errors([(trial.config.word_bonus, trial) for trial in row], "bonus", words)
         for row in rows
@@ -89,9 +88,9 @@ def bonus_line(choice: Choice, found: Stages, words: int) -> Line:
     return _rates("Word bonus", points, _round(points), (chosen, decimal(chosen)))
 
 
-def cost_line(choice: Choice, found: Stages, words: int) -> Line:
+def cost_line(choice: Choice, words: int) -> Line:
     """Return the errors by what is added for an unknown word."""
-    row = [(trial.config.unknown, trial) for trial in found.costs]
+    row = [(trial.config.unknown, trial) for trial in choice.costs]
     points = [_errors(row, "unknown word", words)]
     chosen = choice.chosen.config.unknown
     return _rates(

@@ -1,38 +1,19 @@
-"""What was tried for a tuning, by stage; and its maps of errors by two weights."""
+"""Maps of a tuning: errors by weight of the language model and word bonus."""
 
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 from asr.config import DecodingConfig
 from asr.pages.display import decimal, percent, plural
-from asr.recognition.weights import LM_WEIGHTS, WORD_BONUSES, Choice, Trial
+from asr.recognition.weights import Choice, Trial
 
 #: Shades of a map. Their bounds are further and further apart: the fewest errors are
 #: close together, and what is far from them needs no telling apart.
 SHADES = 8
 
-
-@dataclass(frozen=True, kw_only=True)
-class Stages:
-    """The trials by what they were for.
-
-    Attributes:
-        grid: Each weight with each bonus.
-        costs: The best of these with other costs of unknown words, by cost, itself too;
-            empty where none were tried.
-        around: The neighbourhood of the best, with what lies in it of the others.
-    """
-
-    grid: list[Trial]
-    costs: list[Trial]
-    around: list[Trial]
-
-    @property
-    def with_lm(self) -> bool:
-        """Whether there was a language model to weigh."""
-        return len({trial.config.lm_weight for trial in self.grid}) > 1
+#: Of the language model, of words, of unknown words; not the beam.
+Weights = tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,72 +73,36 @@ class Maps:
     bounds: list[float]
 
 
-def stages(trials: Sequence[Trial]) -> Stages:
-    """Return trials by what they were for, which their order and settings tell.
-
-    Args:
-        trials: One at least, in the order in which they were made.
-    """
-    start = trials[0].config.unknown
-    with_lm = len({trial.config.lm_weight for trial in trials}) > 1
-
-    def is_grid(trial: Trial) -> bool:
-        weight, bonus = _pair(trial)
-        on = bonus in WORD_BONUSES and (weight in LM_WEIGHTS or not with_lm)
-        return on and trial.config.unknown == start
-
-    def is_cost(trial: Trial) -> bool:
-        return _pair(trial) == _pair(rest[0]) and trial.config.unknown != start
-
-    grid = list(takewhile(is_grid, trials))
-    rest = trials[len(grid) :]
-    costs = list(takewhile(is_cost, rest))
-    around = list(rest[len(costs) :])
-    costs += [trial for trial in grid if costs and _pair(trial) == _pair(costs[0])]
-    around += [trial for trial in [*grid, *costs] if around and _is_near(trial, around)]
-    return Stages(
-        grid=grid,
-        costs=sorted(costs, key=lambda trial: trial.config.unknown),
-        around=list({trial.config: trial for trial in around}.values()),
-    )
-
-
-def draw_maps(choice: Choice, found: Stages, words: int) -> Maps:
+def draw_maps(choice: Choice, words: int) -> Maps:
     """Return the maps of errors by weight and bonus.
 
     Args:
-        choice: For what was picked and chosen.
-        found: Its trials.
+        choice: What was tried, picked and chosen.
         words: Of the set.
     """
-    areas = [area for area in (found.grid, found.around) if area]
+    areas = [area for area in (choice.grid, choice.around) if area]
     totals = [trial.total for area in areas for trial in area]
     least, most = min(totals), max(totals)
     bounds = [least + (most - least) * (n / SHADES) ** 2 for n in range(SHADES + 1)]
-    shown = {trial.config for area in areas for trial in area}
+    shown = {_weights(trial.config) for area in areas for trial in area}
     return Maps(
         maps=[_map(choice, area, shown, bounds, words) for area in areas],
         bounds=[bound / words for bound in bounds] if most > least else [],
     )
 
 
+def _weights(config: DecodingConfig) -> Weights:
+    return config.lm_weight, config.word_bonus, config.unknown
+
+
 def _pair(trial: Trial) -> tuple[float, float]:
     return trial.config.lm_weight, trial.config.word_bonus
-
-
-def _is_near(trial: Trial, area: Sequence[Trial]) -> bool:
-    """Whether a trial lies in the rectangle of others, and costs the same."""
-    weights, bonuses = zip(*map(_pair, area), strict=True)
-    weight, bonus = _pair(trial)
-    inside = min(weights) <= weight <= max(weights)
-    inside = inside and min(bonuses) <= bonus <= max(bonuses)
-    return inside and trial.config.unknown == area[0].config.unknown
 
 
 def _map(
     choice: Choice,
     area: Sequence[Trial],
-    shown: Collection[DecodingConfig],
+    shown: Collection[Weights],
     bounds: Sequence[float],
     words: int,
 ) -> Map:
@@ -195,19 +140,18 @@ def _shade(total: int, bounds: Sequence[float]) -> int:
 def _parts(
     picks: Sequence[DecodingConfig],
     config: DecodingConfig,
-    shown: Collection[DecodingConfig],
+    shown: Collection[Weights],
 ) -> tuple[int, ...]:
     """Return the parts that settings were picked for.
 
     A pick that is on no map, as its unknown words cost another, is where its weights
     are.
     """
-    pair = (config.lm_weight, config.word_bonus)
+    here = _weights(config)
     return tuple(
         part
-        for part, pick in enumerate(picks, 1)
-        if pick == config
-        or (pick not in shown and (pick.lm_weight, pick.word_bonus) == pair)
+        for part, pick in enumerate(map(_weights, picks), 1)
+        if pick == here or (pick not in shown and pick[:2] == here[:2])
     )
 
 

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rapidfuzz.distance import Levenshtein
 
 from asr.config import Config, DecodingConfig, config_to_dict
 from asr.pages.display import number, percent, plural, points
 from asr.pages.template import write_filled
 from asr.recognition.tuning import Sureness, Tuning
 from asr.recognition.tuning_lines import Line, beam_lines, bonus_line, cost_line, speed
-from asr.recognition.tuning_maps import Maps, draw_maps, stages
-from asr.recognition.weights import Choice
+from asr.recognition.tuning_maps import Maps, draw_maps
+from asr.recognition.weights import Choice, differences
 from asr.scoring.alignment import Counts
 from asr.scoring.statistics import (
     LEAST_UNITS,
@@ -87,7 +86,6 @@ class Search:
         beam_rows: The same as a table.
         parts: Of the cross-validation.
         chosen: The settings chosen.
-        other_beam: The beam of the cross-validation, where it is not the one chosen.
     """
 
     searched: Counts
@@ -102,7 +100,6 @@ class Search:
     beam_rows: list[BeamRow]
     parts: list[Part]
     chosen: DecodingConfig
-    other_beam: int | None
 
 
 def write_page(path: Path, tuning: Tuning, names: Mapping[str, str]) -> None:
@@ -144,22 +141,21 @@ def _context(tuning: Tuning, names: Mapping[str, str]) -> dict[str, Any]:
 
 def _search(tuning: Tuning, choice: Choice, greedy: Counts) -> Search:
     honest = sum(tuning.honest, Counts())
-    words, found = tuning.dev.words, stages(choice.trials)
-    chosen, picked = choice.chosen.config, choice.picks[0].beam
+    words = tuning.dev.words
+    with_lm = len({trial.config.lm_weight for trial in choice.grid}) > 1
     return Search(
         searched=sum(tuning.searched, Counts()),
         honest=honest,
         interval=bootstrap_interval(tuning.honest),
         gain=greedy.rate - honest.rate,
         gain_interval=_gain_interval(tuning.greedy, tuning.honest),
-        maps=draw_maps(choice, found, words) if found.with_lm else None,
-        bonus=None if found.with_lm else bonus_line(choice, found, words),
-        costs=cost_line(choice, found, words) if found.costs else None,
+        maps=draw_maps(choice, words) if with_lm else None,
+        bonus=None if with_lm else bonus_line(choice, words),
+        costs=cost_line(choice, words) if choice.costs else None,
         beams=beam_lines(choice, words, tuning.dev.seconds),
         beam_rows=_beam_rows(choice, words, tuning.dev.seconds),
         parts=list(_parts(tuning, choice)),
-        chosen=chosen,
-        other_beam=None if picked == chosen.beam else picked,
+        chosen=choice.chosen.config,
     )
 
 
@@ -178,7 +174,7 @@ def _gain_interval(
 
 def _parts(tuning: Tuning, choice: Choice) -> Iterator[Part]:
     for part, pick in enumerate(choice.picks):
-        inside = np.flatnonzero(choice.folds == part).tolist()
+        inside = np.flatnonzero(tuning.dev.folds == part).tolist()
         greedy = sum((tuning.greedy[n] for n in inside), Counts())
         yield Part(
             number=part + 1,
@@ -199,10 +195,7 @@ def _beam_rows(choice: Choice, words: int, seconds: float) -> list[BeamRow]:
             errors=trial.total,
             rate=trial.total / words,
             speed=speed(trial, seconds),
-            unlike=sum(
-                Levenshtein.distance(text.split(), other.split())
-                for text, other in zip(trial.texts, widest.texts, strict=True)
-            ),
+            unlike=differences(trial, widest),
         )
         for trial in choice.beams
     ]

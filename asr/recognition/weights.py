@@ -34,7 +34,7 @@ FOLDS = 5
 BEAMS = (8, 16, 32, 64, 128, 256, 512)
 #: ... of which the smallest is taken that hears no more than this share of the words
 #: otherwise than the widest: the errors of a dev set are too few to tell.
-_BEAM_LOSS = 0.005
+BEAM_LOSS = 0.005
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,18 +64,21 @@ class Choice:
     """Weights, and how they were found.
 
     Attributes:
-        chosen: With the weights that are kept.
-        trials: All that was tried for them, in order; the first are the grid's.
-        beams: The chosen weights with other beams.
-        folds: Which part each utterance is in, shape (U,).
-        picks: The settings chosen for each part, by the others.
-        honest: Text of each utterance with the settings chosen for its part.
+        chosen: With the weights and the beam that are kept.
+        grid: Each LM weight with each word bonus.
+        costs: The best of these with other costs of unknown words, by cost, itself too;
+            empty where the vocabulary is closed.
+        around: The neighbourhood of the best of all these.
+        beams: The weights that are kept with other beams, by beam.
+        picks: The weights chosen for each part, by the others, with the beam kept.
+        honest: Text of each utterance with those of its part.
     """
 
     chosen: Trial
-    trials: tuple[Trial, ...]
+    grid: tuple[Trial, ...]
+    costs: tuple[Trial, ...]
+    around: tuple[Trial, ...]
     beams: tuple[Trial, ...]
-    folds: Integers
     picks: tuple[DecodingConfig, ...]
     honest: tuple[str, ...]
 
@@ -123,35 +126,47 @@ def choose_weights(
         open_vocabulary: Whether words outside the vocabulary can be heard.
         progress: Told of each list of settings and its length; passes them on.
     """
-    trials: list[Trial] = []
+    tried: dict[DecodingConfig, Trial] = {}
 
-    def attempt_all(configs: Iterable[DecodingConfig]) -> None:
-        tried = {trial.config for trial in trials}
-        left = [config for config in configs if config not in tried]
-        trials.extend(attempt(config) for config in progress(left, len(left)))
+    def attempts(configs: Iterable[DecodingConfig]) -> tuple[Trial, ...]:
+        asked = list(configs)
+        left = [config for config in asked if config not in tried]
+        for config in progress(left, len(left)):
+            tried[config] = attempt(config)
+        return tuple(tried[config] for config in asked)
 
-    attempt_all(
+    grid = attempts(
         replace(start, lm_weight=weight, word_bonus=bonus)
         for weight in (LM_WEIGHTS if with_lm else [start.lm_weight])
         for bonus in WORD_BONUSES
     )
+    best = _best(grid).config
+    costs: tuple[Trial, ...] = ()
     if open_vocabulary:
-        best = _best(trials).config
-        attempt_all(replace(best, unknown=unknown) for unknown in UNKNOWNS)
-    attempt_all(_around(_best(trials).config, with_lm=with_lm))
+        others = sorted({*UNKNOWNS, best.unknown})
+        costs = attempts(replace(best, unknown=unknown) for unknown in others)
+        best = _best(costs).config
+    around = attempts(_around(best, with_lm=with_lm))
+    everything = list(tried.values())
     parts = range(int(folds.max(initial=0)) + 1)
-    picks = [_best(trials, folds != part if len(parts) > 1 else None) for part in parts]
-    honest = tuple(picks[part].texts[n] for n, part in enumerate(folds.tolist()))
-    kept = _mean(start, [pick.config for pick in picks])
-    others = [replace(kept, beam=beam) for beam in sorted({*BEAMS, kept.beam})]
-    beams = [attempt(config) for config in progress(others, len(others))]
+    picks = [
+        _best(everything, folds != part if len(parts) > 1 else None).config
+        for part in parts
+    ]
+    kept = _mean(start, picks)
+    sizes = sorted({*BEAMS, kept.beam})
+    beams = attempts(replace(kept, beam=beam) for beam in sizes)
+    chosen = _smallest(beams)
+    picks = [replace(pick, beam=chosen.config.beam) for pick in picks]
+    texts = [trial.texts for trial in attempts(picks)]
     return Choice(
-        chosen=_smallest(beams),
-        trials=tuple(trials),
-        beams=tuple(beams),
-        folds=folds,
-        picks=tuple(pick.config for pick in picks),
-        honest=honest,
+        chosen=chosen,
+        grid=grid,
+        costs=costs,
+        around=around,
+        beams=beams,
+        picks=tuple(picks),
+        honest=tuple(texts[part][n] for n, part in enumerate(folds.tolist())),
     )
 
 
@@ -198,12 +213,12 @@ def _mean(start: DecodingConfig, configs: Sequence[DecodingConfig]) -> DecodingC
 def _smallest(beams: Sequence[Trial]) -> Trial:
     """Return the smallest beam that hears about the same as the widest."""
     widest = max(beams, key=lambda trial: trial.config.beam)
-    most = _BEAM_LOSS * sum(len(text.split()) for text in widest.texts)
-    good = [trial for trial in beams if _differences(trial, widest) <= most]
+    most = BEAM_LOSS * sum(len(text.split()) for text in widest.texts)
+    good = [trial for trial in beams if differences(trial, widest) <= most]
     return min(good, key=lambda trial: trial.config.beam)
 
 
-def _differences(trial: Trial, other: Trial) -> int:
+def differences(trial: Trial, other: Trial) -> int:
     """Return how many words two trials heard differently."""
     pairs = zip(trial.texts, other.texts, strict=True)
     return sum(Levenshtein.distance(a.split(), b.split()) for a, b in pairs)
