@@ -116,12 +116,14 @@ def beam_lines(choice: Choice, words: int, seconds: float) -> list[Line]:
         for (place, trial), (_, label) in zip(beams, labels, strict=True)
     ]
     high = 1.08 * max(found for _, found, _ in speeds)
-    ticks = [(tick, f"{number(tick)} s") for tick in round_ticks(0.0, high, 4)]
+    ticks = [(tick, number(tick)) for tick in round_ticks(0.0, high, 4)]
     up = _Axis(low=0.0, high=high, labels=ticks)
     errors = _errors(beams, "beam", words, [label for _, label in labels])
     return [
         _rates("Beam", [errors], across, at),
-        _line("Audio searched in a second", "Beam", [speeds], across, up, at),
+        _line(
+            "Seconds of audio searched in a second", "Beam", [speeds], across, up, at
+        ),
     ]
 
 
