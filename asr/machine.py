@@ -58,10 +58,11 @@ def _folder(package: Path) -> Path | None:
     for path in sorted(package.glob("*.py")):
         content.update(path.read_bytes())
     name = f"compiled-{package.name}-"
-    for base in (package / "__pycache__", Path.home() / ".cache" / "recurrent-asr"):
+    for base in (package / "__pycache__", Path("~/.cache/recurrent-asr")):
         try:
+            base = base.expanduser()
             base.mkdir(parents=True, exist_ok=True)
-        except OSError:
+        except (OSError, RuntimeError):  # the second, if nobody knows the home
             continue
         if os.access(base, os.W_OK):
             folder = base / f"{name}{content.hexdigest()[:16]}"

@@ -59,7 +59,6 @@ def lm(
 ) -> None:
     """Make a language model of texts, with modified Kneser-Ney smoothing."""
     from asr.config import TextConfig
-    from asr.errors import LanguageModelError
     from asr.ngrams.counts import number_words
     from asr.ngrams.file import check_name, is_lm, load_lm, save_lm
     from asr.ngrams.kneser_ney import estimate
@@ -86,8 +85,6 @@ def lm(
     kind = given.unit if given else unit or "word"
     # Before the work, so that what is wrong with it is said at once.
     tested = list(read_sentences([test], unit=kind, config=config)) if test else []
-    if test and not tested:
-        raise LanguageModelError(f"{test}: has no words to test with")
     if given is None:
         sentences = read_sentences(texts, unit=kind, config=config)
         given = estimate(

@@ -144,10 +144,10 @@ def test_bad_input_is_one_line(text, tmp_path):
     for arguments, says in (
         ((tmp_path / "none.txt",), "none.txt: no such file"),
         ((tmp_path / "none.lm",), "none.lm: no such file"),
-        ((empty,), "the texts have no words"),
+        ((empty,), "has no words; leave it out"),
         ((broken,), "broken.arpa:2: is cut short"),
         ((text, "--test", tmp_path / "none.txt"), "none.txt: no such file"),
-        ((text, "--test", empty), "empty.txt: has no words to test with"),
+        ((text, "--test", empty), "empty.txt: has no words; leave it out"),
         ((text, "--cutoff", "1,1"), "cutoffs 1,1"),
     ):
         result = asr(*arguments, "--out", out)

@@ -89,6 +89,8 @@ def normalise(model: NgramModel) -> NgramModel:
         possible = (left > 0) & (left_lower > 0)
         weights = np.divide(left, left_lower, out=np.ones(high - low), where=possible)
         backoff[low:high] = np.where(possible, np.log(weights), backoff[low:high])
+    # What was the beginning of longer n-grams, of which none is left, has none any more.
+    backoff[model.levels[-2] :] = 0.0
     return replace(
         model,
         backoff=backoff.astype(np.float32),

@@ -25,11 +25,12 @@ def read_sentences(
         config: How texts are normalised; None leaves them as they are.
 
     Raises:
-        LanguageModelError: If a text is missing, damaged, not UTF-8, or has the words
-            ``<s>`` or ``</s>``.
+        LanguageModelError: If a text is missing, damaged, not UTF-8, has no words, or
+            has the words ``<s>`` or ``</s>``.
         ManifestError: If a manifest cannot be read.
     """
     for path in paths:
+        empty = True
         for number, line in _lines(path):
             text = line if config is None else normalise(line, config)
             words = text.split()
@@ -38,7 +39,10 @@ def read_sentences(
             elif "<" in text:
                 words = [_usable(word, f"{path}:{number}") for word in words]
             if words:
+                empty = False
                 yield words
+        if empty:
+            raise LanguageModelError(f"{path}: has no words; leave it out")
 
 
 def _usable(word: str, where: str) -> str:
