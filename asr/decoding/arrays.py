@@ -71,6 +71,8 @@ class Weights(NamedTuple):
     Attributes:
         most: What going on with a token never adds more than to a score beside its
             log-probability, to tell hopeless prefixes.
+        apart: Whether of the prefixes at one node of the trie only the best is kept, so
+            that none of no use crowds out those on the way to the end of a sentence.
     """
 
     beam: int
@@ -80,6 +82,7 @@ class Weights(NamedTuple):
     word_bonus: float
     unknown: float
     most: float
+    apart: bool
 
 
 class Prefixes(NamedTuple):

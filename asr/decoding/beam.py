@@ -26,9 +26,9 @@ Floats = npt.NDArray[np.floating]
 
 #: Texts taken from the search at least, as some are the same in other tokens.
 _LEAST_WANTED = 8
-#: Where no allowed text is left in the beam, it is tried again with so many times as
-#: many prefixes.
-_WIDER = 16
+#: Where no allowed text is left in the beam, it is tried again with room for so many
+#: prefixes, one for each place that words may have come to.
+_WIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,12 @@ class BeamDecoder:
         if not ends:
             wide = replace(
                 self.config,
-                beam=_WIDER * self.config.beam,
+                beam=max(_WIDE, self.config.beam),
                 beam_threshold=np.inf,
                 token_threshold=np.inf,
             )
-            ends = self.sequences(rows, wide, most)
+            apart = self.knowledge.spelled
+            ends = self.sequences(rows, wide, most, apart=apart)
         found: dict[str, Candidate] = {}
         for end in ends:
             first = found.setdefault(end.text, end)
@@ -113,7 +114,12 @@ class BeamDecoder:
         return best or [Candidate((), "", float("-inf"), float("-inf"))]
 
     def sequences(
-        self, rows: npt.NDArray[np.float32], config: DecodingConfig, most: int
+        self,
+        rows: npt.NDArray[np.float32],
+        config: DecodingConfig,
+        most: int,
+        *,
+        apart: bool = False,
     ) -> list[Candidate]:
         """Return the best sequences of labels that are allowed, the best first.
 
@@ -121,11 +127,12 @@ class BeamDecoder:
             rows: As :meth:`decode` takes, of one kind in memory always.
             config: How to weigh and prune.
             most: How many sequences, at most; several may spell one text.
+            apart: Whether only the best at each place of the trie is gone on with.
         """
         from asr.decoding.search import labels_of, search
 
         scores, acoustic, prefixes, kept = search(
-            rows, self.knowledge, _weights(self.knowledge, config)
+            rows, self.knowledge, _weights(self.knowledge, config, apart)
         )
         order = np.argsort(-scores, kind="stable")[:most]
         found = []
@@ -139,7 +146,7 @@ class BeamDecoder:
         return found
 
 
-def _weights(knowledge: Knowledge, config: DecodingConfig) -> Weights:
+def _weights(knowledge: Knowledge, config: DecodingConfig, apart: bool) -> Weights:
     # Of one type always: for another, numba would compile the search anew.
     gain = max(float(knowledge.matcher.gain.max()), 0.0)
     by_code = max(config.word_bonus, 0.0) + max(config.unknown, 0.0) + gain
@@ -152,6 +159,7 @@ def _weights(knowledge: Knowledge, config: DecodingConfig) -> Weights:
         word_bonus=float(config.word_bonus),
         unknown=float(config.unknown),
         most=by_code * max(longest, 1) + float(knowledge.matcher.ahead.max()),
+        apart=apart,
     )
 
 

@@ -235,6 +235,23 @@ def _bound(scores, room, weights):
 
 
 @compiled
+def _set_apart(prefixes, beam, size, steps, scores, trie):
+    """Leave the best at each node of the trie; the scores of the others become -inf."""
+    # One more for what is at no node: -1, the last.
+    best = np.full(len(trie.word) + 1, -1, np.int32)
+    for n in range(len(scores)):
+        stays = n < size
+        kept = prefixes.kept[beam.prefix[n]] if stays else steps.kept[n - size]
+        other = best[kept[TRIE]]
+        if other >= 0 and scores[n] <= scores[other]:
+            scores[n] = -np.inf
+            continue
+        if other >= 0:
+            scores[other] = -np.inf
+        best[kept[TRIE]] = n
+
+
+@compiled
 def _select(prefixes, count, beam, size, steps, scores, room, weights):
     """Make the next beam of the best that stay and the best steps, whose scores follow.
 
@@ -338,6 +355,8 @@ def search(log_probs, knowledge, weights):
         for n in range(made):
             scores[size + n] = steps.scores[n, 1] + steps.scores[n, 2]
         every = scores[: size + made]
+        if weights.apart:
+            _set_apart(prefixes, beam, size, steps, every, knowledge.trie)
         prefixes, count, size = _select(
             prefixes, count, beam, size, steps, every, room, weights
         )
