@@ -152,6 +152,45 @@ def test_whatever_is_heard_the_text_is_one_that_is_allowed(seed):
             assert best.score > -math.inf
 
 
+@pytest.mark.parametrize("beam", [4, 64])
+def test_a_sentence_broken_off_is_ended_with_what_is_allowed(beam):
+    """Many a beginning is more probable than any end, more than the beam holds."""
+    letters = characters(" abcdefghijklmnopqrstuvwxyz")
+    months = ["january", "february", "march", "april", "may", "june", "july", "august"]
+    days = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"]
+    arcs = [dict.fromkeys(months, 1), dict.fromkeys(days, 2), {"nineteen": 3}]
+    arcs += [dict.fromkeys(days, n) for n in (4, 5)] + [{}]
+    graph = WordGraph(tuple(arcs), (*[False] * 5, True))
+    decoder = Task(letters, DecodingConfig(beam=beam), graph=graph).decoder()
+    whole = "july seventh nineteen fourth second"
+    for text in (whole, whole[:30], whole[:20], "enter e u k seven six four", "o" * 20):
+        log_probs = saying(text, letters, sure=3)
+        rng = np.random.default_rng(0)
+        log_probs += rng.uniform(-1, 0, log_probs.shape).astype(np.float32)
+        best = decoder.decode(log_probs)[0]
+        assert graph.accepts(best.text.split())
+        assert best.score > -math.inf
+        assert best.text == whole or text != whole
+
+
+def test_words_not_on_a_list_leave_words_that_are():
+    rng = np.random.default_rng(1)
+    drawn = rng.choice(list("abc"), (300, 12))
+    words = ["".join(row[: 8 + n % 5]) for n, row in enumerate(drawn)]
+    task = Task(TOKENS, DecodingConfig(beam=4), graph=word_list_graph(words))
+    for sharpness in (0.3, 1, 5, 20):
+        log_probs = random_log_probs(rng, 100, 5, sharpness)
+        best = task.decoder().decode(log_probs)[0]
+        assert set(best.text.split()) <= set(words)
+        assert best.score > -math.inf
+
+
+def test_the_widest_beam_finds_nothing_either_if_nothing_is_allowed():
+    graph = WordGraph(({"cab": 1}, {}), (False, True))
+    decoder = Task(TOKENS, DecodingConfig(beam=1_000_000), graph=graph).decoder()
+    assert decoder.decode(saying("a")) == [NOTHING]
+
+
 def test_closed_to_all_other_words(tmp_path):
     rng = np.random.default_rng(4)
     for seed in range(5):
