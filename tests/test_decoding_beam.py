@@ -185,6 +185,18 @@ def test_words_not_on_a_list_leave_words_that_are():
         assert best.score > -math.inf
 
 
+def test_more_words_begun_than_the_widest_beam_holds_leave_the_empty_text():
+    rng = np.random.default_rng(1)
+    letters = characters(" abcdefghijklmnopqrstuvwxyz")
+    words = ["".join(row) for row in rng.choice(letters.symbols[2:], (6000, 12))]
+    task = Task(letters, DecodingConfig(), graph=word_list_graph(words))
+    log_probs = random_log_probs(rng, 9, 28)
+    log_probs[:, :2] = -60.0
+    [best] = task.decoder().decode(log_probs)
+    assert best.text == ""
+    assert best.score > -600
+
+
 def test_the_widest_beam_finds_nothing_either_if_nothing_is_allowed():
     graph = WordGraph(({"cab": 1}, {}), (False, True))
     decoder = Task(TOKENS, DecodingConfig(beam=1_000_000), graph=graph).decoder()

@@ -236,7 +236,10 @@ def _bound(scores, room, weights):
 
 @compiled
 def _set_apart(prefixes, beam, size, steps, scores, trie):
-    """Leave the best at each node of the trie; the scores of the others become -inf."""
+    """Leave the best at each node of the trie; the scores of the others become -inf.
+
+    Those at a root, where no word has begun, come before all others.
+    """
     # One more for what is at no node: -1, the last.
     best = np.full(len(trie.word) + 1, -1, np.int32)
     for n in range(len(scores)):
@@ -249,6 +252,9 @@ def _set_apart(prefixes, beam, size, steps, scores, trie):
         if other >= 0:
             scores[other] = -np.inf
         best[kept[TRIE]] = n
+    for root in range(trie.first[0]):
+        if best[root] >= 0:
+            scores[best[root]] += 1e9
 
 
 @compiled
