@@ -25,7 +25,7 @@ from asr.tokens import Tokens
 Floats = npt.NDArray[np.floating]
 
 #: Texts taken from the search at least, as some are the same in other tokens.
-_LEAST_WANTED = 8
+_LEAST_WANTED = 4
 #: Where no allowed text is left in the beam, it is tried again with room for so many
 #: prefixes, one for each place that words may have come to.
 _WIDE = 4096

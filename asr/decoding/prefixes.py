@@ -91,8 +91,8 @@ def advance(knowledge, weights, kept, prefix, token):
     hot, flags = kept[prefix, HOT], kept[prefix, FLAGS]
     letters = knowledge.ngrams.kind == CHARACTERS
     score = 0.0
-    first = knowledge.pieces.first
-    for at in range(first[token], first[token + 1]):
+    start, stop = knowledge.pieces.first[token], knowledge.pieces.first[token + 1]
+    for at in range(start, stop):
         code = knowledge.pieces.codes[at]
         if code == SPACE:
             if not flags & IN_WORD:

@@ -130,7 +130,7 @@ def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps
     the lowest score that can come into the beam, and the highest that stays there.
 
     Returns:
-        How many steps there are.
+        How many steps there are, and the steps, in more room if they need it.
     """
     floor, best = limits
     before, after = beam.before, beam.after
@@ -174,6 +174,8 @@ def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps
             if score + ahead > best:
                 best = score + ahead
                 floor = max(floor, best - weights.beam_threshold)
+            if made == len(new):
+                new, scores = _doubled(new), _doubled(scores)
             new[made, PARENT], new[made, TOKEN] = prefix, token
             new[made, TRIE], new[made, LM] = node, lm
             new[made, HOT], new[made, FLAGS] = hot, flags
@@ -183,7 +185,7 @@ def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps
         while child >= 0:
             merged[kept[beam.prefix[child], TOKEN]] = -1
             child = beam.sibling[child]
-    return made
+    return made, Steps(new, scores)
 
 
 @compiled
@@ -337,27 +339,21 @@ def search(log_probs, knowledge, weights):
             if row[token] >= top - weights.token_threshold:
                 tokens[likely] = token
                 likely += 1
-        while len(steps.kept) < size * likely:
-            steps = Steps(_doubled(steps.kept), _doubled(steps.scores))
+        if not likely:  # certainly blank: no more than the paths change
+            beam = Beam(beam.prefix, beam.longer, beam.sibling, beam.after, beam.before)
+            continue
         floor = high - weights.beam_threshold
         if size == weights.beam:
             floor = max(floor, low)
         limits = (floor, high)
-        made = _expand(
-            row,
-            tokens[:likely],
-            prefixes,
-            beam,
-            size,
-            knowledge,
-            weights,
-            limits,
-            steps,
+        some = tokens[:likely]
+        made, steps = _expand(
+            row, some, prefixes, beam, size, knowledge, weights, limits, steps
         )
         while len(scores) < size + made:
             scores, room = np.empty(2 * len(scores)), np.empty(2 * len(scores))
         for n in range(size):
-            scores[n] = after.total[n] + prefixes.known[beam.prefix[n], 1]
+            scores[n] = beam.after.total[n] + prefixes.known[beam.prefix[n], 1]
         for n in range(made):
             scores[size + n] = steps.scores[n, 1] + steps.scores[n, 2]
         every = scores[: size + made]
@@ -371,7 +367,7 @@ def search(log_probs, knowledge, weights):
     ends, acoustic = np.empty(size), np.empty(size)
     for n in range(size):
         prefix = beam.prefix[n]
-        acoustic[n] = before.total[n]
+        acoustic[n] = beam.before.total[n]
         allowed, added = finish(knowledge, weights, prefixes.kept, prefix)
         ends[n] = acoustic[n] + prefixes.known[prefix, 0] + added
         if not allowed:

@@ -87,7 +87,8 @@ def normalise(model: NgramModel) -> NgramModel:
         left = _left(model.log_prob[children], above, high - low)
         left_lower = _left(lower, above, high - low)
         possible = (left > 0) & (left_lower > 0)
-        weights = np.divide(left, left_lower, out=np.ones(high - low), where=possible)
+        weights = np.ones(high - low)
+        np.divide(left, left_lower, out=weights, where=possible)
         backoff[low:high] = np.where(possible, np.log(weights), backoff[low:high])
     # What was the beginning of longer n-grams, of which none is left, has none any more.
     backoff[model.levels[-2] :] = 0.0
