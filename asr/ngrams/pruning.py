@@ -90,7 +90,7 @@ def normalise(model: NgramModel) -> NgramModel:
         weights = np.ones(high - low)
         np.divide(left, left_lower, out=weights, where=possible)
         backoff[low:high] = np.where(possible, np.log(weights), backoff[low:high])
-    # What was the beginning of longer n-grams, of which none is left, has none any more.
+    # The longest that are left may have been the beginning of longer ones.
     backoff[model.levels[-2] :] = 0.0
     return replace(
         model,

@@ -7,8 +7,8 @@
 Both have the same log-probabilities, ARPA file, weights, beam and threshold, and add up
 what leads to a prefix. Flashlight's search is closed: it hears the language model's
 words only. Ours runs closed too, and as it comes, where any word may be heard. The
-three take turns, in one thread, and are timed by the processor's clock, which other work
-on the machine disturbs least. Ours passes over improbable tokens, flashlight's none.
+three take turns, in one thread, timed by the processor's clock, which other work on the
+machine disturbs least. Ours passes over improbable tokens, flashlight's none.
 """
 
 import os
@@ -157,7 +157,7 @@ def test_as_few_errors_as_flashlight():
     references = [normalise(item.utterance.text, config.text) for item in found]
     duration = sum(item.duration for item in found)
     lines = [
-        f"{len(found)} recordings, {duration:.0f} s; speed in s of audio per s of one core"
+        f"{len(found)} recordings, {duration:.0f} s; speed in s of audio per s of a core"
     ]
     lines.append(f"{'':>4}{'flashlight':>16}{'ours, closed':>24}{'ours, open':>24}")
     columns = f"{'WER %':>8}{'speed':>8}" + 2 * f"{'WER %':>8}{'speed':>8}{'ratio':>8}"
