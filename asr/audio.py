@@ -12,7 +12,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from asr.errors import AudioError
+from asr.errors import AudioEndError, AudioError
 
 Samples = npt.NDArray[np.float32]
 
@@ -93,7 +93,7 @@ def read_audio(
         raise AudioError(f"{path}: holds samples that are not finite numbers")
     samples = resample(samples, rate, sample_rate)
     if not len(samples):
-        raise AudioError(f"{path}: holds no samples")
+        raise AudioEndError(f"{path}: holds no samples")
     return samples
 
 

@@ -202,6 +202,9 @@ class DecodingConfig:
         _require(self.beam_threshold > 0, "decoding.beam_threshold", "above 0")
         _require(self.token_threshold > 0, "decoding.token_threshold", "above 0")
         _require(self.lm_weight >= 0, "decoding.lm_weight", "0 or more")
+        for name, size in (("confidence", 4), ("greedy_confidence", 3)):
+            given = len(getattr(self, name))
+            _require(given in (0, size), f"decoding.{name}", f"{size} numbers, or none")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,10 @@ class AudioError(AsrError):
     """A recording is missing, unreadable or empty."""
 
 
+class AudioEndError(AudioError):
+    """A recording has nothing at the place asked for: its header promised more."""
+
+
 class TokenError(AsrError):
     """A text cannot be written with the tokens at hand."""
 

@@ -3,18 +3,25 @@
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+#: Days after which code in the user's cache folder that nobody used is removed.
+_DAYS = 30
+#: Characters of the longest names that numba gives its files, and more.
+_NAME = 100
+
 
 def compiled(function: Callable[..., Any], *, inline: bool = False) -> Any:
     """Return a function compiled by numba, which takes 0.5 s to load.
 
-    The machine code is made when the function is first called and kept on disk, beside
-    its module or in the user's cache folder; where neither can be written to, it is
-    made anew in each process. Other threads run while the function does.
+    The machine code is made when the function is first called and kept on disk: where
+    ``NUMBA_CACHE_DIR`` says, beside its module, or in the user's cache folder; where
+    none can be written to, it is made anew in each process. Other threads run while the
+    function does.
 
     It is kept by what all modules of the package hold: numba itself looks at the
     function's own module alone, and would go on with old code of functions it calls.
@@ -26,15 +33,15 @@ def compiled(function: Callable[..., Any], *, inline: bool = False) -> Any:
     """
     import numba
 
+    options: Any = {"nogil": True, "inline": "always" if inline else "never"}
     folder = _folder(Path(function.__code__.co_filename).parent)
+    if folder is None:
+        return numba.njit(**options)(function)
     settings: Any = numba.config
     before = settings.CACHE_DIR
-    settings.CACHE_DIR = before if folder is None else str(folder)
-    options: Any = {"nogil": True, "inline": "always" if inline else "never"}
+    settings.CACHE_DIR = str(folder)
     try:
         return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # how numba says that it has no place for it
-        return numba.njit(**options)(function)
     finally:
         settings.CACHE_DIR = before
 
@@ -50,24 +57,34 @@ def is_kept(function: Any) -> bool:
 
 @cache
 def _folder(package: Path) -> Path | None:
-    """Return where the code of a package's functions is kept; None if nowhere can be.
-
-    What was kept of the package's earlier states is removed.
-    """
+    """Return where code of a package's functions is kept; None if nowhere can be."""
     content = hashlib.sha256()
     for path in sorted(package.glob("*.py")):
         content.update(path.read_bytes())
-    name = f"compiled-{package.name}-"
-    for base in (package / "__pycache__", Path("~/.cache/recurrent-asr")):
+    name, stamp = f"compiled-{package.name}-", content.hexdigest()[:8]
+    asked = os.environ.get("NUMBA_CACHE_DIR")
+    own = package / "__pycache__"
+    places = [Path(asked)] if asked else [own, Path("~/.cache/recurrent-asr")]
+    for base in places:
         try:
             base = base.expanduser()
-            base.mkdir(parents=True, exist_ok=True)
+            folder = base / f"{name}{stamp}"
+            folder.mkdir(parents=True, exist_ok=True)
+            # Where only names are too long, numba would fail later.
+            trial = folder / f"{os.getpid()}".ljust(_NAME, "-")
+            trial.touch()
+            trial.unlink()
         except (OSError, RuntimeError):  # the second, if nobody knows the home
             continue
-        if os.access(base, os.W_OK):
-            folder = base / f"{name}{content.hexdigest()[:16]}"
-            for old in base.glob(f"{name}*"):
-                if old != folder:
-                    shutil.rmtree(old, ignore_errors=True)
-            return folder
+        # Beside a package there is one state of it; elsewhere there may be several.
+        _clear(base, name, folder, days=0 if base == own else _DAYS)
+        return folder
     return None
+
+
+def _clear(base: Path, name: str, used: Path, days: int) -> None:
+    """Remove what was kept of other states of a package, unless it was used lately."""
+    os.utime(used)
+    for old in base.glob(f"{name}*"):
+        if old != used and time.time() - old.stat().st_mtime > days * 86400:
+            shutil.rmtree(old, ignore_errors=True)

@@ -83,7 +83,7 @@ def transcribe(
     ask for a beam search. A recording that cannot be read is named, the others go on,
     and the exit code is 3.
     """
-    if form not in ("jsonl", "ctm") and (words or nbest):
+    if form != "jsonl" and (words or nbest):
         raise typer.BadParameter("--words and --nbest need --format jsonl")
     from asr.hypotheses import Hypothesis
     from asr.model.device import choose_device

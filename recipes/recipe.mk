@@ -67,7 +67,7 @@ $(EXPERIMENTS:%=$(EXP)/%/$(EVAL).wer): $(EXP)/%/$(EVAL).wer: $(EXP)/%/$(EVAL).hy
 		--out $(EXP)/$*/score > $@.part
 	@mv $@.part $@
 
-$(EXPERIMENTS:%=$(EXP)/%/lm.lm): $(EXP)/%/lm.lm: $(EXP)/%/model.safetensors
+$(EXPERIMENTS:%=$(EXP)/%/lm.lm): $(EXP)/%/lm.lm: $(EXP)/%/model.safetensors $(filter-out $(DATA)/%,$(LM_TEXT))
 	$(ASR) lm $(LM_TEXT) --model $< --out $@ $(LM_FLAGS)
 
 $(EXPERIMENTS:%=$(EXP)/%/tuned.safetensors): $(EXP)/%/tuned.safetensors: $(EXP)/%/model.safetensors $(EXP)/%/lm.lm

@@ -183,16 +183,14 @@ def occurrences(phrase, words):
 def ahead_of(weights, text):
     """Return what hotwords may add to a text that begins with a space, by definition.
 
-    It is a share of the weight of a phrase that the text has begun to say: of those
-    phrases whose beginning is the longest that the text ends with.
+    It is a share of the weight of a phrase that the text has begun to say: the largest
+    of any whose beginning the text ends with.
     """
-    phrases = [f" {phrase} " for phrase in weights]
-    ends = [text[n:] for n in range(len(text) + 1)]
-    longest = next(e for e in ends if any(p.startswith(e) for p in phrases) or not e)
     shares = [
-        weights[phrase.strip()] * (len(longest) - 1) / (len(phrase) - 1)
-        for phrase in phrases
-        if longest and phrase.startswith(longest) and phrase != longest
+        weights[phrase] * (len(end) - 1) / (len(phrase) + 1)
+        for phrase in weights
+        for end in (text[n:] for n in range(len(text)))
+        if f" {phrase} ".startswith(end) and len(end) < len(phrase) + 2
     ]
     return max([0.0, *shares])
 

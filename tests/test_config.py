@@ -231,3 +231,10 @@ def test_english_is_not_spelled_in_another_language():
 def test_a_shift_below_one_sample_is_refused():
     with pytest.raises(ConfigError, match=r"features\.frame_shift .* one sample"):
         load_config(None, ["features.frame_shift=0.00001"])
+
+
+@pytest.mark.parametrize("value", ["[1.0, 2.0]", "[1.0]"])
+def test_calibrations_have_as_many_numbers_as_are_read(value):
+    for name in ("confidence", "greedy_confidence"):
+        with pytest.raises(ConfigError, match=f"decoding.{name} is out of range"):
+            load_config(None, [f"decoding.{name}={value}"])

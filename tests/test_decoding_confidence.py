@@ -8,13 +8,16 @@ from asr.decoding.beam import Candidate
 from asr.decoding.confidence import (
     calibrate,
     confidences,
+    cut_stretches,
     observations,
     word_shares,
 )
 
 
 def shares(*found):
-    return word_shares([Candidate((), *item, 0.0) for item in found]).tolist()
+    return word_shares(
+        found[0][0].split(), [Candidate((), *item, 0.0) for item in found]
+    ).tolist()
 
 
 def test_a_share_is_what_texts_with_the_word_in_its_place_have_of_all():
@@ -104,3 +107,39 @@ def test_confidences_stay_within_0_and_1():
     extreme = np.array([[1e6, -1e6], [-1e6, 1e6]])
     found = confidences(extreme, (0.0, 1.0, 0.0))
     assert found.tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_stretches_have_every_word_and_frame_once(seed):
+    rng = np.random.default_rng(seed)
+    gaps = rng.integers(1, 30, 40)
+    firsts = np.cumsum(gaps + rng.integers(0, 5, 40))
+    lasts = np.minimum(
+        firsts + rng.integers(0, 12, 40), np.append(firsts[1:] - 1, 9999)
+    )
+    frames = int(lasts[-1]) + 20
+    found = cut_stretches(firsts, lasts, frames, 100)
+    assert [w.start for w, _ in found[1:]] == [w.stop for w, _ in found[:-1]]
+    assert [f.start for _, f in found[1:]] == [f.stop for _, f in found[:-1]]
+    assert (found[0][0].start, found[-1][0].stop) == (0, 40)
+    assert (found[0][1].start, found[-1][1].stop) == (0, frames)
+    for words, where in found:
+        assert words.start < words.stop
+        # Each word's labels are among the frames.
+        assert where.start <= firsts[words].min()
+        assert lasts[words].max() < where.stop
+    assert all(where.stop - where.start <= 100 for _, where in found[:-1])
+    assert len(found) > 3
+
+
+def test_cuts_are_where_nothing_is_said_for_longest():
+    firsts = np.array([0, 10, 20, 30, 60, 70, 80])
+    found = cut_stretches(firsts, firsts + 5, 90, 80)
+    assert found == [(slice(0, 4), slice(0, 48)), (slice(4, 7), slice(48, 90))]
+
+
+def test_stretches_of_nothing_and_of_one_long_word():
+    none = np.zeros(0, np.int64)
+    assert cut_stretches(none, none, 500, 100) == [(slice(0, 0), slice(0, 500))]
+    one = np.array([3]), np.array([400])
+    assert cut_stretches(*one, 500, 100) == [(slice(0, 1), slice(0, 500))]

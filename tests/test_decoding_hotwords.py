@@ -165,3 +165,15 @@ def test_many_phrases_make_a_small_automaton_of_their_letters():
     matcher = build_matcher([Hotword(name, 1) for name in names], letters)
     assert len(matcher.move) <= 1 + 1 + 9 * len(names)
     assert matcher.move.max() < len(matcher.move)
+
+
+def test_what_a_phrase_within_another_promises_is_promised_still():
+    def ahead(*hotwords):
+        matcher = build_matcher(hotwords, LETTERS)
+        state = matcher.start
+        for code in LETTERS.spell("c a"):
+            state = matcher.move[state, matcher.column[code]]
+        return matcher.ahead[state]
+
+    short = Hotword("ab", 6.0)
+    assert ahead(short, Hotword("c ab", 1.0)) == ahead(short) > 1

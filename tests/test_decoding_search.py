@@ -26,9 +26,12 @@ TOKENS = {"characters": CHARACTERS, "subwords": SUBWORDS}
 
 def found(log_probs, task, wanted=100_000):
     """Return score and acoustic score of each label sequence, the best first."""
-    sequences = task.decoder().sequences(log_probs, task.weights, wanted)
-    results = {c.ids: (c.score, c.acoustic) for c in sequences}
-    assert len(results) == len(sequences)
+    ends = task.decoder().ends(log_probs, task.weights)
+    results = {
+        ends.labels(n): (ends.scores[n], ends.acoustic[n])
+        for n in range(min(wanted, len(ends.scores)))
+    }
+    assert len(results) == min(wanted, len(ends.scores))
     return results
 
 

@@ -1,5 +1,9 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from asr.decoding.confidence import confidences
 from asr.errors import (
     AsrError,
     ConfigError,
@@ -11,7 +15,9 @@ from asr.errors import (
 from asr.hypotheses import Hypothesis
 from asr.manifest import read_manifest
 from asr.model.file import load_model
+from asr.recognition import recogniser
 from asr.recognition.options import SearchOptions, make_decoding
+from asr.recognition.posteriors import posteriors
 from asr.recognition.recogniser import transcribe
 
 ARPA = """\\data\\
@@ -163,3 +169,48 @@ def test_a_language_model_of_other_letters(model, tmp_path):
     path = written(tmp_path, ARPA.format(word="ÇA").replace(" do", " bu"), "lm.arpa")
     with pytest.raises(LanguageModelError, match=r"lm\.arpa: 2 of 2 words have char"):
         make_decoding(model, SearchOptions(lm=path))
+
+
+def test_confidences_of_a_long_recording_are_those_of_its_parts(
+    model, utterances, monkeypatch
+):
+    """In half a minute, no text has every word of the one that is heard less surely."""
+    rng = np.random.default_rng(0)
+    [first] = list(posteriors(model, utterances[:1]))
+    # A recogniser that is unsure everywhere.
+    rows = rng.normal(size=(1500, len(model.tokens))) * 2.5
+    rows[:, 0] += 3
+    rows = (rows - np.logaddexp.reduce(rows, axis=1, keepdims=True)).astype(np.float32)
+    heard = replace(
+        first, log_probs=rows, loudness=np.zeros(3000, np.float32), duration=30.0
+    )
+    decoding = make_decoding(model, SearchOptions(beam=64), words=True)
+    candidates = recogniser.decode(model, heard, decoding)
+    words, observed = recogniser.observe(model, heard, candidates, decoding)
+    assert len(words) == len(observed) > 20
+    monkeypatch.setattr(recogniser, "STRETCH", 1e9)
+    _, whole = recogniser.observe(model, heard, candidates, decoding)
+    # Labels are the same, shares are not: nearly all were 1.
+    np.testing.assert_array_equal(observed[:, :2], whole[:, :2])
+    assert confidences(observed).mean() < confidences(whole).mean() - 0.1
+
+
+def test_settings_of_another_search_are_told_of(trained, tmp_path):
+    tuned = load_model(trained)
+    tuned.summary["tuning"] = {"ngrams": 7}
+    notes = []
+    make_decoding(tuned, SearchOptions(beam=4), tell=notes.append)
+    assert notes == [
+        "the model's settings were tuned with a language model of 7 n-grams, and are "
+        "used without a language model; asr tune fits them"
+    ]
+
+
+def test_words_too_long_for_one(model, tmp_path):
+    path = written(tmp_path, "do\n" + "re" * 60, "words.txt")
+    with pytest.raises(GrammarError, match=r"words\.txt: 'rere.*more than 100 char"):
+        make_decoding(model, SearchOptions(lexicon=path))
+    path = written(tmp_path, ARPA.format(word="re" * 60), "lm.arpa")
+    notes = []
+    make_decoding(model, SearchOptions(lm=path), tell=notes.append)
+    assert any("more than 100 characters, 1 of 2, are never" in n for n in notes)

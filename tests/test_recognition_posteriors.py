@@ -5,6 +5,7 @@ import soundfile
 from asr.manifest import Utterance, read_manifest
 from asr.model.file import load_model
 from asr.recognition.posteriors import Failure, Posteriors, posteriors
+from asr.recognition.recogniser import transcribe
 
 
 @pytest.fixture
@@ -80,3 +81,26 @@ def test_failures_in_their_places(model, utterances, long, tmp_path):
     assert found[1].id == "bad"
     assert "is not audio" in found[1].reason
     assert "starts at 100 s" in found[3].reason
+
+
+def test_a_recording_that_ends_before_its_header_says(model, long, tmp_path):
+    """As a FLAC that was cut does; what is there is heard."""
+    samples, _ = soundfile.read(long.audio)
+    whole = tmp_path / "whole.mp3"
+    soundfile.write(whole, samples, 8000, format="MP3")
+    cut = tmp_path / "cut.mp3"
+    data = whole.read_bytes()
+    cut.write_bytes(data[: len(data) // 2])
+    [alone] = posteriors(model, [Utterance(id="u", audio=cut)])
+    [found] = posteriors(model, [Utterance(id="u", audio=cut)], window=4)
+    assert isinstance(found, Posteriors)
+    assert found.duration == pytest.approx(alone.duration, abs=0.05)
+    assert abs(len(found.log_probs) - len(alone.log_probs)) <= 1
+    assert abs(len(found.loudness) - len(alone.loudness)) <= 2
+
+
+def test_the_batch_does_not_say_how_long_windows_are(model, long):
+    one, other = (
+        list(transcribe(model, [long], batch_seconds=seconds)) for seconds in (1, 1000)
+    )
+    assert [h.text for h in one] == [h.text for h in other]

@@ -92,12 +92,14 @@ class Prefixes(NamedTuple):
         kept: Columns ``PARENT`` to ``FLAGS``, shape (P, 6).
         known: What language model, words and hotwords add to a prefix's score, and the
             same with what is expected, shape (P, 2).
+        texts: Hash of what it spells, the same for all that spell it, shape (P, 1).
         slots: Place in the beam, -1 where it is in no more, shape (P, 1).
         table: Numbers of prefixes, by hash of parent and token; -1 where free.
     """
 
     kept: Any
     known: Any
+    texts: Any
     slots: Any
     table: Any
 
@@ -139,8 +141,10 @@ class Steps(NamedTuple):
 
     Attributes:
         kept: As in ``Prefixes``.
+        texts: As in ``Prefixes``.
         scores: What is known, that with what is expected, and the CTC score.
     """
 
     kept: Any
+    texts: Any
     scores: Any

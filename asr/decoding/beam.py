@@ -24,11 +24,11 @@ from asr.tokens import Tokens
 
 Floats = npt.NDArray[np.floating]
 
-#: Texts taken from the search at least, as some are the same in other tokens.
-_LEAST_WANTED = 4
 #: Where no allowed text is left in the beam, it is tried again with room for so many
-#: prefixes, one for each place that words may have come to.
+#: prefixes at least, one for each place that words may have come to ...
 _WIDE = 4096
+#: ... unless they times frames times tokens are more than this, which takes 20 s.
+_MOST_STEPS = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class BeamDecoder:
     tokens: Tokens
     knowledge: Knowledge
     config: DecodingConfig
+
+    @property
+    def takes_parts(self) -> bool:
+        """Whether a part of a text is a text as well: not so for a grammar's."""
+        return int(self.knowledge.trie.after.max(initial=0)) == 0
 
     @property
     def num_ngrams(self) -> int:
@@ -90,60 +95,86 @@ class BeamDecoder:
         """
         # Of one kind always: for another, numba would compile the search anew.
         rows = np.require(log_probs, np.float32, ["C", "A", "W"])
-        most = max(_LEAST_WANTED, 2 * wanted)
-        ends = self.sequences(rows, self.config, most)
-        if not ends:
-            wide = replace(
-                self.config,
-                beam=max(_WIDE, self.config.beam),
-                beam_threshold=np.inf,
-                token_threshold=np.inf,
-            )
-            apart = self.knowledge.spelled
-            ends = self.sequences(rows, wide, most, apart=apart)
-        found: dict[str, Candidate] = {}
-        for end in ends:
-            first = found.setdefault(end.text, end)
-            if first is not end:
-                # The same words: what is known of them is the same too.
-                whole = float(np.logaddexp(first.acoustic, end.acoustic))
-                found[end.text] = replace(
-                    first, score=first.score + whole - first.acoustic, acoustic=whole
-                )
-        best = sorted(found.values(), key=lambda c: -c.score)[:wanted]
-        return best or [Candidate((), "", float("-inf"), float("-inf"))]
+        ends = self.ends(rows, self.config)
+        if not len(ends.scores) and self.knowledge.closed:
+            ends = self.ends(rows, self._wider(rows), apart=True)
+        if not len(ends.scores):
+            return [Candidate((), "", float("-inf"), float("-inf"))]
+        # The same words in other labels: the paths of all are the text's.
+        _, first, group = np.unique(ends.texts, return_index=True, return_inverse=True)
+        acoustic = np.full(len(first), -np.inf)
+        np.logaddexp.at(acoustic, group, ends.acoustic)
+        scores = ends.scores[first] - ends.acoustic[first] + acoustic
+        found = []
+        for n in np.argsort(-scores, kind="stable")[:wanted].tolist():
+            ids = ends.labels(int(first[n]))
+            text = self.tokens.decode(ids)
+            found.append(Candidate(ids, text, float(scores[n]), float(acoustic[n])))
+        return found
 
-    def sequences(
+    def ends(
         self,
         rows: npt.NDArray[np.float32],
         config: DecodingConfig,
-        most: int,
         *,
         apart: bool = False,
-    ) -> list[Candidate]:
-        """Return the best sequences of labels that are allowed, the best first.
+    ) -> "Ends":
+        """Return what the search ends with and is allowed, the best first.
 
         Args:
             rows: As :meth:`decode` takes, of one kind in memory always.
             config: How to weigh and prune.
-            most: How many sequences, at most; several may spell one text.
             apart: Whether only the best at each place of the trie is gone on with.
         """
-        from asr.decoding.search import labels_of, search
+        from asr.decoding.search import search
 
-        scores, acoustic, prefixes, kept = search(
+        scores, *others, kept = search(
             rows, self.knowledge, _weights(self.knowledge, config, apart)
         )
-        order = np.argsort(-scores, kind="stable")[:most]
-        found = []
-        for n in order[scores[order] > -np.inf].tolist():
-            ids = labels_of(kept, prefixes[n]).tolist()
-            text = self.tokens.decode(ids)
-            candidate = Candidate(
-                tuple(ids), text, float(scores[n]), float(acoustic[n])
-            )
-            found.append(candidate)
-        return found
+        order = np.argsort(-scores, kind="stable")
+        order = order[scores[order] > -np.inf]
+        acoustic, texts, prefixes = (other[order] for other in others)
+        return Ends(scores[order], acoustic, texts, prefixes, kept)
+
+    def _wider(self, rows: npt.NDArray[np.float32]) -> DecodingConfig:
+        """Return the settings to look for a sentence with that the audio hardly says.
+
+        With one prefix for each place of the trie, those on the way to the end of a
+        sentence cannot be crowded out.
+        """
+        places = max(_WIDE, len(self.knowledge.trie.word))
+        room = _MOST_STEPS // max(1, rows.size)
+        return replace(
+            self.config,
+            beam=max(self.config.beam, min(places, room)),
+            beam_threshold=np.inf,
+            token_threshold=np.inf,
+        )
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Label sequences that a search ended with, the best first.
+
+    Attributes:
+        scores: With all that is known, shape (n,).
+        acoustic: Log-probability of all paths, shape (n,).
+        texts: A hash of the text, the same for all labels that spell it, shape (n,).
+        prefixes: Numbers of the sequences, shape (n,).
+        kept: What their labels are found by.
+    """
+
+    scores: npt.NDArray[np.float64]
+    acoustic: npt.NDArray[np.float64]
+    texts: npt.NDArray[np.int64]
+    prefixes: npt.NDArray[np.int32]
+    kept: npt.NDArray[np.int32]
+
+    def labels(self, n: int) -> tuple[int, ...]:
+        """Return the labels of one of them."""
+        from asr.decoding.search import labels_of
+
+        return tuple(labels_of(self.kept, self.prefixes[n]).tolist())
 
 
 def _weights(knowledge: Knowledge, config: DecodingConfig, apart: bool) -> Weights:

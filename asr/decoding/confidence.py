@@ -20,6 +20,7 @@ from rapidfuzz.distance import Levenshtein
 from asr.decoding.beam import Candidate
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 #: Shares are taken to be so far from 0 and 1 at least.
 _LEAST = 1e-4
@@ -27,17 +28,18 @@ _LEAST = 1e-4
 _RIDGE = 1.0
 
 
-def word_shares(candidates: Sequence[Candidate]) -> Floats:
-    """Return for each word of the first text the share of texts that have it there.
+def word_shares(words: Sequence[str], candidates: Sequence[Candidate]) -> Floats:
+    """Return for each word of a text the share of texts that have it there.
 
     Args:
+        words: The text's.
         candidates: Texts by score, the best first; one at least.
 
     >>> found = [Candidate((), "a b", 0.0, 0.0), Candidate((), "a", 0.0, 0.0)]
-    >>> word_shares(found).tolist()
+    >>> word_shares(["a", "b"], found).tolist()
     [1.0, 0.5]
     """
-    best = candidates[0].text.split()
+    best = list(words)
     scores = np.array([candidate.score for candidate in candidates])
     if not np.isfinite(scores[0]):
         return np.zeros(len(best))
@@ -49,6 +51,42 @@ def word_shares(candidates: Sequence[Candidate]) -> Floats:
             if part.tag == "equal":
                 shares[part.src_start : part.src_end] += weight
     return np.minimum(shares, 1.0)
+
+
+def cut_stretches(
+    firsts: Integers, lasts: Integers, frames: int, most: int
+) -> list[tuple[slice, slice]]:
+    """Return a long text in stretches: which words, and which frames they are in.
+
+    The best texts of a long recording differ in a word or two: all others would have a
+    share of 1 however unsure they are. Cuts are where nothing is said for longest.
+
+    Args:
+        firsts: First frame of each word's labels, ascending, shape (words,).
+        lasts: Last frame of each word's, shape (words,).
+        frames: Of the recording.
+        most: Frames of a stretch, unless a word is longer.
+
+    >>> words = np.array([0, 4, 6]), np.array([1, 5, 7])
+    >>> cut_stretches(*words, 9, 6)
+    [(slice(0, 1, None), slice(0, 3, None)), (slice(1, 3, None), slice(3, 9, None))]
+    """
+    stretches = []
+    word = begin = 0
+    while frames - begin > most:
+        # Words that end within the stretch, or one at least.
+        fitting = max(word + 1, int(np.searchsorted(lasts, begin + most)))
+        # After one of the later half of them, if another follows.
+        after = np.arange((word + fitting) // 2 + 1, fitting + 1)
+        after = after[after < len(firsts)]
+        if not len(after):
+            break
+        cut = int(after[(firsts[after] - lasts[after - 1]).argmax()])
+        middle = int(firsts[cut] + lasts[cut - 1] + 1) // 2
+        end = max(int(lasts[cut - 1]) + 1, min(middle, begin + most))
+        stretches.append((slice(word, cut), slice(begin, end)))
+        word, begin = cut, end
+    return [*stretches, (slice(word, len(firsts)), slice(begin, frames))]
 
 
 def observations(labels: Sequence[Floats], shares: Floats | None = None) -> Floats:

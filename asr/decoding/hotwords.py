@@ -157,16 +157,19 @@ def build_matcher(hotwords: Sequence[Hotword], characters: Alphabet) -> Matcher:
             if seen < len(codes) - 1:
                 ahead[state] = max(ahead[state], share)
         gain[state] += weight
-    move = _complete(children, len(used) + 1, gain)
+    move = _complete(children, len(used) + 1, gain, ahead)
     return Matcher(
         column, move, np.array(gain), np.array(ahead), int(move[0, column[SPACE]])
     )
 
 
 def _complete(
-    children: list[dict[int, int]], columns: int, gain: list[float]
+    children: list[dict[int, int]],
+    columns: int,
+    gain: list[float],
+    ahead: list[float],
 ) -> npt.NDArray[np.int32]:
-    """Return where each state goes on each letter; add up what suffixes gain too."""
+    """Return where each state goes on each letter; count in its suffixes' phrases."""
     move = np.zeros((len(children), columns), np.int32)
     failure = [0] * len(children)
     waiting = deque([0])
@@ -175,6 +178,7 @@ def _complete(
         if state:
             move[state] = move[failure[state]]
             gain[state] += gain[failure[state]]
+            ahead[state] = max(ahead[state], ahead[failure[state]])
         for letter, child in children[state].items():
             # Where the longest other suffix of what was read goes.
             failure[child] = int(move[failure[state], letter]) if state else 0

@@ -28,7 +28,7 @@ from asr.machine import compiled
 
 
 @compiled
-def _child(first, keys, node, key):
+def child_of(first, keys, node, key):
     """Return the child of a node of a tree that has a key, or ``OFF``."""
     low, end = first[node], first[node + 1]
     high = end
@@ -48,12 +48,18 @@ def lm_step(ngrams, state, word):
         return ngrams.lost, np.int32(0)
     score = 0.0
     while state != 0:
-        node = _child(ngrams.first, ngrams.word, state, word)
+        node = child_of(ngrams.first, ngrams.word, state, word)
         if node != OFF:
             return score + ngrams.log_prob[node], ngrams.state[node]
         score += ngrams.backoff[state]
         state = ngrams.suffix[state]
     return score + ngrams.log_prob[1 + word], ngrams.state[1 + word]
+
+
+@compiled
+def _hashed(text, code):
+    """Return the hash of a text and one more character: FNV-1a of Fowler, Noll, Vo."""
+    return (text ^ np.int64(code + 1)) * np.int64(1099511628211)
 
 
 @compiled
@@ -80,13 +86,14 @@ def _end_word(knowledge, weights, node, lm):
 
 
 @partial(compiled, inline=True)
-def advance(knowledge, weights, kept, prefix, token):
+def advance(knowledge, weights, kept, texts, prefix, token):
     """Go on from a prefix with a token.
 
     Returns:
         Whether that is allowed, what it adds to the score, and the new trie node, LM
-        state, matcher's state and flags.
+        state, matcher's state, flags and hash of the text.
     """
+    text = texts[prefix, 0]
     node, lm = kept[prefix, TRIE], kept[prefix, LM]
     hot, flags = kept[prefix, HOT], kept[prefix, FLAGS]
     letters = knowledge.ngrams.kind == CHARACTERS
@@ -99,27 +106,30 @@ def advance(knowledge, weights, kept, prefix, token):
                 continue
             allowed, value, node, lm = _end_word(knowledge, weights, node, lm)
             if not allowed:
-                return False, score, node, lm, hot, flags
+                return False, score, node, lm, hot, flags, text
             score += value
             flags = np.int32(ANY_WORD)
         else:
             if not flags & IN_WORD:
                 score += weights.word_bonus
+                if flags & ANY_WORD:
+                    text = _hashed(text, SPACE)
                 # Not before there is a next word: texts do not end on a space.
                 if letters and flags & ANY_WORD:
                     value, lm = _letter_step(knowledge, lm, SPACE)
                     score += weights.lm_weight * value
                 flags = np.int32(IN_WORD | ANY_WORD)
             if knowledge.spelled and node != OFF:
-                node = _child(knowledge.trie.first, knowledge.trie.char, node, code)
+                node = child_of(knowledge.trie.first, knowledge.trie.char, node, code)
                 if node == OFF and knowledge.closed:
-                    return False, score, node, lm, hot, flags
+                    return False, score, node, lm, hot, flags, text
+            text = _hashed(text, code)
             if letters:
                 value, lm = _letter_step(knowledge, lm, code)
                 score += weights.lm_weight * value
         hot = knowledge.matcher.move[hot, knowledge.matcher.column[code]]
         score += knowledge.matcher.gain[hot]
-    return True, score, node, lm, hot, flags
+    return True, score, node, lm, hot, flags, text
 
 
 @compiled

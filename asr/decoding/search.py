@@ -28,6 +28,7 @@ from asr.decoding.arrays import (
     FLAGS,
     HOT,
     LM,
+    OFF,
     PARENT,
     TOKEN,
     TRIE,
@@ -36,7 +37,9 @@ from asr.decoding.arrays import (
     Prefixes,
     Steps,
 )
-from asr.decoding.prefixes import advance, expected, finish
+from asr.decoding.prefixes import advance, child_of, expected, finish
+from asr.decoding.selection import bound_of
+from asr.decoding.trie import SPACE
 from asr.machine import compiled
 
 
@@ -80,13 +83,14 @@ def _number(prefixes, count, steps, n):
 
     A prefix that was in the beam before has its number still.
     """
-    kept, known, slots, table = prefixes
+    kept, known, texts, slots, table = prefixes
     parent, token = steps.kept[n, PARENT], steps.kept[n, TOKEN]
     place = _find(table, kept, parent, token)
     if table[place] >= 0:
         return table[place], prefixes, count
     if count == len(kept):
-        kept, known, slots = _doubled(kept), _doubled(known), _doubled(slots)
+        kept, known = _doubled(kept), _doubled(known)
+        texts, slots = _doubled(texts), _doubled(slots)
     if 2 * count > len(table):
         table = np.full(2 * len(table), -1, np.int32)
         for prefix in range(1, count):
@@ -96,8 +100,9 @@ def _number(prefixes, count, steps, n):
     for column in range(kept.shape[1]):
         kept[count, column] = steps.kept[n, column]
     known[count, 0], known[count, 1] = steps.scores[n, 0], steps.scores[n, 1]
+    texts[count, 0] = steps.texts[n, 0]
     table[place] = count
-    return np.int32(count), Prefixes(kept, known, slots, table), count + 1
+    return np.int32(count), Prefixes(kept, known, texts, slots, table), count + 1
 
 
 @compiled
@@ -122,6 +127,15 @@ def _stay(row, prefixes, beam, size):
 
 
 @compiled
+def _fits(knowledge, node, token):
+    """Return whether a token may begin with what it does; tells most that may not."""
+    code = knowledge.pieces.codes[knowledge.pieces.first[token]]
+    if code == SPACE:
+        return True
+    return child_of(knowledge.trie.first, knowledge.trie.char, node, code) != OFF
+
+
+@compiled
 def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps):
     """Go on from each prefix with each of the tokens.
 
@@ -136,7 +150,7 @@ def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps
     before, after = beam.before, beam.after
     merged = np.full(len(row), -1, np.int32)
     kept, known = prefixes.kept, prefixes.known
-    new, scores = steps.kept, steps.scores
+    new, texts, scores = steps.kept, steps.texts, steps.scores
     top = -np.inf
     for token in tokens:
         top = max(top, row[token])
@@ -162,8 +176,10 @@ def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps
                 continue
             if not score + reach > floor:
                 continue
-            allowed, added, node, lm, hot, flags = advance(
-                knowledge, weights, kept, prefix, token
+            if knowledge.closed and not _fits(knowledge, kept[prefix, TRIE], token):
+                continue
+            allowed, added, node, lm, hot, flags, text = advance(
+                knowledge, weights, kept, prefixes.texts, prefix, token
             )
             if not allowed:
                 continue
@@ -175,65 +191,19 @@ def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps
                 best = score + ahead
                 floor = max(floor, best - weights.beam_threshold)
             if made == len(new):
-                new, scores = _doubled(new), _doubled(scores)
+                new, texts = _doubled(new), _doubled(texts)
+                scores = _doubled(scores)
             new[made, PARENT], new[made, TOKEN] = prefix, token
             new[made, TRIE], new[made, LM] = node, lm
             new[made, HOT], new[made, FLAGS] = hot, flags
+            texts[made, 0] = text
             scores[made, 0], scores[made, 1], scores[made, 2] = added, ahead, score
             made += 1
         child = beam.longer[n]
         while child >= 0:
             merged[kept[beam.prefix[child], TOKEN]] = -1
             child = beam.sibling[child]
-    return made, Steps(new, scores)
-
-
-@compiled
-def _lowest_of_best(scores, room, count):
-    """Return the ``count``-th highest score; ``room`` is overwritten.
-
-    Source: Hoare (1961), "Algorithm 65: find".
-    """
-    for n in range(len(scores)):
-        room[n] = scores[n]
-    low, high, wanted = 0, len(scores) - 1, count - 1
-    while low < high:
-        pivot = room[(low + high) >> 1]
-        left, right = low, high
-        while left <= right:
-            while room[left] > pivot:
-                left += 1
-            while room[right] < pivot:
-                right -= 1
-            if left <= right:
-                room[left], room[right] = room[right], room[left]
-                left += 1
-                right -= 1
-        if wanted <= right:
-            high = right
-        elif wanted >= left:
-            low = left
-        else:
-            break
-    return room[wanted]
-
-
-@compiled
-def _bound(scores, room, weights):
-    """Return the score that must be passed to stay, and how many more may have it."""
-    best = scores[0]
-    for score in scores:
-        best = max(best, score)
-    bound = best - weights.beam_threshold
-    if len(scores) <= weights.beam:
-        return bound, 0
-    limit = _lowest_of_best(scores, room, weights.beam)
-    if limit <= bound:
-        return bound, 0
-    passed = 0
-    for score in scores:
-        passed += score > limit
-    return limit, weights.beam - passed
+    return made, Steps(new, texts, scores)
 
 
 @compiled
@@ -266,7 +236,7 @@ def _select(prefixes, count, beam, size, steps, scores, room, weights):
     Returns:
         The prefixes, how many they are, and how many are in the beam.
     """
-    bound, left = _bound(scores, room, weights)
+    bound, left = bound_of(scores, room, weights)
     before, after = beam.before, beam.after
     for n in range(size):
         prefixes.slots[beam.prefix[n], 0] = -1
@@ -310,14 +280,17 @@ def search(log_probs, knowledge, weights):
 
     Returns:
         Of each prefix its score as a whole text (-inf where that is not allowed), its
-        CTC score, and its number, shapes (size,); and what :func:`labels_of` needs.
+        CTC score, the hash of its text, and its number, shapes (size,); and what
+        :func:`labels_of` needs.
     """
     kept, known = np.zeros((1024, 6), np.int32), np.zeros((1024, 2))
     # No label is -1, so that the empty prefix has no last one.
     kept[0, PARENT], kept[0, TOKEN] = -1, -1
     kept[0, LM], kept[0, HOT] = knowledge.ngrams.start, knowledge.matcher.start
     table = np.full(4096, -1, np.int32)
-    prefixes = Prefixes(kept, known, np.zeros((1024, 1), np.int32), table)
+    texts, slots = np.zeros((1024, 1), np.int64), np.zeros((1024, 1), np.int32)
+    texts[0, 0] = 1469598103934665603
+    prefixes = Prefixes(kept, known, texts, slots, table)
     places = np.empty((3, weights.beam), np.int32)
     values = np.empty((6, weights.beam))
     before = Paths(values[0], values[1], values[2])
@@ -326,7 +299,8 @@ def search(log_probs, knowledge, weights):
     beam.prefix[0], beam.longer[0], beam.sibling[0] = 0, -1, -1
     before.blank[0], before.label[0], before.total[0] = 0.0, -np.inf, 0.0
     count = size = 1
-    steps = Steps(np.zeros((256, 6), np.int32), np.zeros((256, 3)))
+    texts = np.zeros((256, 1), np.int64)
+    steps = Steps(np.zeros((256, 6), np.int32), texts, np.zeros((256, 3)))
     scores, room = np.empty(512), np.empty(512)
     tokens = np.empty(log_probs.shape[1], np.int32)
     for row in log_probs:
@@ -365,14 +339,16 @@ def search(log_probs, knowledge, weights):
         if not size:  # nothing has a probability above 0
             break
     ends, acoustic = np.empty(size), np.empty(size)
+    spelled = np.empty(size, np.int64)
     for n in range(size):
         prefix = beam.prefix[n]
+        spelled[n] = prefixes.texts[prefix, 0]
         acoustic[n] = beam.before.total[n]
         allowed, added = finish(knowledge, weights, prefixes.kept, prefix)
         ends[n] = acoustic[n] + prefixes.known[prefix, 0] + added
         if not allowed:
             ends[n] = -np.inf
-    return ends, acoustic, beam.prefix[:size], prefixes.kept
+    return ends, acoustic, spelled, beam.prefix[:size], prefixes.kept
 
 
 @compiled

@@ -18,6 +18,8 @@ from asr.tokens import describe
 #: A language model of whose words more than this share cannot be written is not meant
 #: for the acoustic model.
 _MOST_UNSPELLED = 0.5
+#: Characters of the longest word that is looked for: tries of longer ones are large.
+_LONGEST = 100
 #: A natural logarithm below which a probability is a way to write 0, as -99 in ARPA.
 _ZERO = -90.0
 
@@ -48,11 +50,14 @@ def spell_words(
     """
     numbers: dict[str, int] = {}
     foreign: Counter[str] = Counter()
-    lost = total = 0
+    lost = total = long = 0
     for number, word in enumerate(lm.words):
         if word in RESERVED or (lm.unit == "char" and word == SPACE):
             continue
         total += 1
+        if len(word) > _LONGEST:
+            long += 1
+            continue
         spelled = word if characters.writes(word) else normalise(word, config)
         if not spelled or " " in spelled or not characters.writes(spelled):
             lost += 1
@@ -63,6 +68,11 @@ def spell_words(
         other = numbers.get(spelled)
         if other is None or lm.log_prob[1 + number] > lm.log_prob[1 + other]:
             numbers[spelled] = number
+    if long:
+        tell(
+            f"{name}: words of more than {_LONGEST} characters, {long} of {total}, are "
+            "never heard"
+        )
     if lost:
         found = (
             f"{lost} of {total} words have characters that the model was not trained "
@@ -112,7 +122,7 @@ def _foresees_unknown(lm: NgramModel) -> bool:
 def _rarest(lm: NgramModel) -> float:
     """Return what an unknown word is given where it has no probability of its own."""
     known = lm.log_prob[1 + END : lm.levels[2]]
-    return float(known[known > _ZERO].min())
+    return float(known[known > _ZERO].min(initial=0.0))
 
 
 def vocabulary_trie(
@@ -161,7 +171,8 @@ def require_words(
     """Find out whether the words allowed can be spelled, and hotwords are among them.
 
     Raises:
-        GrammarError: If a word has a character that the model was not trained on.
+        GrammarError: If a word has a character that the model was not trained on, or
+            more than a hundred.
         HotwordError: If a hotword has a word that is not allowed.
     """
     words = {word for row in graph.arcs for word in row}
@@ -171,6 +182,11 @@ def require_words(
         raise GrammarError(
             f"{len(bad)} words cannot be spelled, {bad[0]!r} for one: no token for "
             f"{describe(foreign)}; spell them with what the model was trained on"
+        )
+    long = [word for word in words if len(word) > _LONGEST]
+    if long:
+        raise GrammarError(
+            f"{long[0][:20]!r}... has more than {_LONGEST} characters; is it one word?"
         )
     for hotword in hotwords:
         for word in hotword.phrase.split():

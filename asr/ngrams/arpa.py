@@ -26,6 +26,8 @@ from asr.ngrams.streams import Stream, opened
 
 #: KenLM's probability of unknown words where the file has no ``<unk>``.
 _NO_UNKNOWN = -100 * LN10
+#: What a probability of 1 may be above it as a logarithm, by rounding.
+_ROUNDING = 1e-4
 #: Lines that are parsed, or written, at once.
 _BLOCK = 10_000
 
@@ -273,8 +275,9 @@ def _parse(
     if len(columns) < n + 2:
         columns += [(b"0",) * len(rows)] * (n + 2 - len(columns))
     log_probs = _numbers(columns[0])
-    if log_probs.max(initial=0) > 0:
+    if log_probs.max(initial=0) > _ROUNDING:
         raise ValueError("has a log-probability above 0")
+    log_probs = np.minimum(log_probs, 0.0)
     backoffs = _numbers(columns[n + 1])
     if highest and backoffs.any():
         raise ValueError(

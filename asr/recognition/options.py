@@ -99,13 +99,19 @@ def make_decoding(
     except GrammarError as error:
         raise GrammarError(f"{source}: {error}") from None
     tuned = model.summary.get(TUNING, {}).get("ngrams")
-    if options.lm is not None and tuned is not None and tuned != search.num_ngrams:
+    if tuned is not None and tuned != search.num_ngrams:
         tell(
-            f"{options.lm}: has {search.num_ngrams} n-grams, and the model's settings "
-            f"were tuned with a language model of {tuned}; asr tune fits them to this"
+            f"the model's settings were tuned {_with_lm(tuned)}, and are used "
+            f"{_with_lm(search.num_ngrams)}; asr tune fits them"
         )
     search.prepare(tell)
     return Decoding(search=search, n_best=n_best, words=words)
+
+
+def _with_lm(num_ngrams: int) -> str:
+    if not num_ngrams:
+        return "without a language model"
+    return f"with a language model of {num_ngrams} n-grams"
 
 
 def _graph(

@@ -9,7 +9,7 @@ import torch
 
 from asr.audio import LONGEST, Samples, audio_info, read_audio
 from asr.decoding.pauses import Levels, levels
-from asr.errors import AudioError
+from asr.errors import AudioEndError, AudioError
 from asr.features import cut_batches, pad_samples
 from asr.lengths import feature_frames, hop_samples, subsampled
 from asr.manifest import Utterance
@@ -129,7 +129,11 @@ def _run_group(
 def _run_long(
     model: AcousticModel, utterance: Utterance, seconds: float, window: float
 ) -> Posteriors | Failure:
-    """Return the frames of windows side by side, as many as one pass would give."""
+    """Return the frames of windows side by side, as many as one pass would give.
+
+    They are those of one pass but for what a window's own mean and variance change,
+    where these are taken by utterance. A recording may end before its header says.
+    """
     rate = model.config.features.sample_rate
     hop, factor = hop_samples(model.config.features), model.config.model.subsampling
     # In samples, of whole output frames, so that windows' frames fall on one grid.
@@ -138,7 +142,8 @@ def _run_long(
     context = round(_CONTEXT * rate / frame)
     total = round(seconds * rate)
     frames = subsampled(feature_frames(total, hop), factor)
-    parts, loudness = [], []
+    parts: list[npt.NDArray[np.float32]] = []
+    loudness: list[Levels] = []
     for start in range(0, frames, step):
         first = max(0, start - context)
         stop = min(frames, start + step)
@@ -150,8 +155,14 @@ def _run_long(
                 offset=utterance.offset + first * frame / rate,
                 duration=length / rate,
             )
+        except AudioEndError as error:
+            if parts:
+                break
+            return Failure(utterance.id, str(error))
         except AudioError as error:
             return Failure(utterance.id, str(error))
+        if length - len(samples) > hop:
+            seconds = (first * frame + len(samples)) / rate
         [found] = _run(model, [samples])
         parts.append(found[start - first : stop - first])
         kept = samples[(start - first) * frame : (stop - first) * frame]

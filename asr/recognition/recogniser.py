@@ -6,11 +6,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from asr.decoding.beam import BeamDecoder, Candidate
-from asr.decoding.confidence import Floats, confidences, observations, word_shares
+from asr.decoding.confidence import (
+    Floats,
+    confidences,
+    cut_stretches,
+    observations,
+    word_shares,
+)
 from asr.decoding.greedy import greedy
 from asr.decoding.words import group_words
 from asr.hypotheses import Alternative, Hypothesis, Word
+from asr.lengths import output_shift
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
 from asr.recognition.posteriors import Failure, Posteriors, posteriors
@@ -18,8 +27,10 @@ from asr.recognition.timing import time_words
 
 #: Seconds of the longest piece that goes through the network at once.
 WINDOW = 60.0
-#: Texts by which it is told how sure a word is.
+#: Texts by which it is told how sure a word is ...
 ALTERNATIVES = 50
+#: ... of stretches of so many seconds, at most.
+STRETCH = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +64,15 @@ def transcribe(
         model: In evaluation mode, as :func:`asr.model.file.load_model` returns it.
         utterances: What to transcribe; audio is read at the model's rate.
         batch_seconds: Audio in a batch, padding included; a longer recording goes
-            alone, and if it is longer than a minute too, in windows.
+            alone. More than a minute goes through the network in windows, each with a
+            mean and variance of its own where these are taken by utterance.
         decoding: How.
     """
     heard = posteriors(
         model,
         utterances,
         batch_seconds=batch_seconds,
-        window=max(batch_seconds, WINDOW),
+        window=WINDOW,
     )
     if decoding.search is None:
         for result in heard:
@@ -68,13 +80,17 @@ def transcribe(
         return
     threads = os.cpu_count() or 1
     waiting: deque[Future[Hypothesis | Failure]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    try:
         for result in heard:
             waiting.append(pool.submit(_decode, model, result, decoding))
-            if len(waiting) > 4 * threads:
+            while waiting and (waiting[0].done() or len(waiting) > 4 * threads):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    finally:
+        # After Ctrl-C, what has not begun is not waited for.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def decode(
@@ -107,9 +123,23 @@ def observe(
     """
     ids = candidates[0].ids
     words, spans = time_words(model, heard, ids)
-    labels = [spans.scores[group] for group in group_words(model.tokens, ids)]
-    shares = None if decoding.search is None else word_shares(candidates)
-    return words, observations(labels, shares)
+    groups = group_words(model.tokens, ids)
+    labels = [spans.scores[group] for group in groups]
+    if decoding.search is None:
+        return words, observations(labels)
+    texts = [word.text for word in words]
+    most = round(STRETCH / output_shift(model.config))
+    if len(heard.log_probs) <= most or not decoding.search.takes_parts:
+        return words, observations(labels, word_shares(texts, candidates))
+    firsts = np.array([spans.first[group[0]] for group in groups], np.int64)
+    lasts = np.array([spans.last[group[-1]] for group in groups], np.int64)
+    shares = [
+        word_shares(
+            texts[which], decoding.search.decode(heard.log_probs[where], ALTERNATIVES)
+        )
+        for which, where in cut_stretches(firsts, lasts, len(heard.log_probs), most)
+    ]
+    return words, observations(labels, np.concatenate(shares))
 
 
 def _decode(

@@ -126,7 +126,7 @@ def tune(
     dev = hear(model, manifest, batch_seconds=batch_seconds, progress=progress)
     greedy = Decoding(words=True)
     texts = [decode(model, heard, greedy)[0].text for heard in dev.heard]
-    sure = _sureness(model, dev, greedy)
+    sure = _sureness(model, dev, greedy, map)
     config = model.config.decoding
     if sure is not None:
         config = replace(config, greedy_confidence=sure.factors)
@@ -166,7 +166,7 @@ def hear(
         model,
         utterances,
         batch_seconds=batch_seconds,
-        window=max(batch_seconds, WINDOW),
+        window=WINDOW,
     )
     heard = list(progress("Listening", found, len(utterances)))
     for result in heard:
@@ -198,7 +198,8 @@ def _tune_search(
     search, dev = decoding.search, found.dev
     assert search is not None, "options ask for one"
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
         rows = [heard.log_probs for heard in dev.heard]
 
         def attempt(config: DecodingConfig) -> Trial:
@@ -219,9 +220,12 @@ def _tune_search(
             open_vocabulary=search.knowledge.spelled and not search.knowledge.closed,
             progress=lambda configs, total: progress("Searching", configs, total),
         )
-    config = choice.chosen.config
-    decoding = replace(decoding, search=replace(search, config=config))
-    sure = _sureness(model, dev, decoding)
+        config = choice.chosen.config
+        decoding = replace(decoding, search=replace(search, config=config))
+        sure = _sureness(model, dev, decoding, pool.map)
+    finally:
+        # After Ctrl-C, what has not begun is not waited for.
+        pool.shutdown(wait=False, cancel_futures=True)
     if sure is not None:
         config = replace(config, confidence=sure.factors)
     return replace(
@@ -240,16 +244,29 @@ def _counts(dev: Dev, texts: Sequence[str]) -> tuple[Counts, ...]:
     return tuple(count_words(reference, text) for reference, text in pairs)
 
 
-def _sureness(model: AcousticModel, dev: Dev, decoding: Decoding) -> Sureness | None:
-    """Fit confidences to what was right, and see how well that does for others."""
+def _sureness(
+    model: AcousticModel, dev: Dev, decoding: Decoding, run: Callable[..., Any]
+) -> Sureness | None:
+    """Fit confidences to what was right, and see how well that does for others.
+
+    Args:
+        model: What hears.
+        dev: The set.
+        decoding: How its words are found.
+        run: ``map``, or that of a pool of threads.
+    """
+
+    def watch(heard: Posteriors) -> tuple[str, Floats]:
+        candidates = decode(model, heard, decoding)
+        return candidates[0].text, observe(model, heard, candidates, decoding)[1]
+
     observed: list[Floats] = []
     right: list[bool] = []
     parts: list[int] = []
-    for heard, text, part in zip(dev.heard, dev.texts, dev.folds, strict=True):
-        candidates = decode(model, heard, decoding)
-        _, rows = observe(model, heard, candidates, decoding)
+    found = zip(run(watch, dev.heard), dev.texts, dev.folds, strict=True)
+    for (heard, rows), text, part in found:
         # Insertions and substitutions are wrong; what was not heard is no word here.
-        pairs = align_words(text, candidates[0].text)
+        pairs = align_words(text, heard)
         verdicts = [reference == word for reference, word in pairs if word]
         observed.append(rows)
         right += verdicts

@@ -32,9 +32,10 @@ _FINE_WORD_BONUS = 0.5
 FOLDS = 5
 #: Beams that are compared in the end ...
 BEAMS = (8, 16, 32, 64, 128, 256, 512)
-#: ... of which the smallest is taken that hears no more than this share of the words
-#: otherwise than the widest: the errors of a dev set are too few to tell.
-BEAM_LOSS = 0.005
+#: ... of which the smallest is taken that hears words otherwise than the widest in no
+#: more places than this share of the widest's errors: differences between the errors
+#: themselves are luck.
+BEAM_LOSS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +214,7 @@ def _mean(start: DecodingConfig, configs: Sequence[DecodingConfig]) -> DecodingC
 def _smallest(beams: Sequence[Trial]) -> Trial:
     """Return the smallest beam that hears about the same as the widest."""
     widest = max(beams, key=lambda trial: trial.config.beam)
-    most = BEAM_LOSS * sum(len(text.split()) for text in widest.texts)
+    most = BEAM_LOSS * widest.total
     good = [trial for trial in beams if differences(trial, widest) <= most]
     return min(good, key=lambda trial: trial.config.beam)
 

@@ -157,7 +157,7 @@ def test_as_few_errors_as_flashlight():
     references = [normalise(item.utterance.text, config.text) for item in found]
     duration = sum(item.duration for item in found)
     lines = [
-        f"{len(found)} recordings, {duration:.0f} s; speed in s of audio per s of a core"
+        f"{len(found)} recordings, {duration:.0f} s; speed: s of audio per s of a core"
     ]
     lines.append(f"{'':>4}{'flashlight':>16}{'ours, closed':>24}{'ours, open':>24}")
     columns = f"{'WER %':>8}{'speed':>8}" + 2 * f"{'WER %':>8}{'speed':>8}{'ratio':>8}"
