@@ -27,11 +27,11 @@ TOKENS = {"characters": CHARACTERS, "subwords": SUBWORDS}
 def found(log_probs, task, wanted=100_000):
     """Return score and acoustic score of each label sequence, the best first."""
     ends = task.decoder().ends(log_probs, task.weights)
+    order = [n for n in np.argsort(-ends.scores) if ends.scores[n] > -np.inf]
     results = {
-        ends.labels(n): (ends.scores[n], ends.acoustic[n])
-        for n in range(min(wanted, len(ends.scores)))
+        ends.labels(n): (ends.scores[n], ends.acoustic[n]) for n in order[:wanted]
     }
-    assert len(results) == min(wanted, len(ends.scores))
+    assert len(results) == len(order[:wanted])
     return results
 
 

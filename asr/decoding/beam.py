@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -96,21 +97,17 @@ class BeamDecoder:
         # Of one kind always: for another, numba would compile the search anew.
         rows = np.require(log_probs, np.float32, ["C", "A", "W"])
         ends = self.ends(rows, self.config)
-        if not len(ends.scores) and self.knowledge.closed:
+        if self.knowledge.closed and not len(ends.texts):
             ends = self.ends(rows, self._wider(rows), apart=True)
-        if not len(ends.scores):
-            return [Candidate((), "", float("-inf"), float("-inf"))]
         # The same words in other labels: the paths of all are the text's.
-        _, first, group = np.unique(ends.texts, return_index=True, return_inverse=True)
-        acoustic = np.full(len(first), -np.inf)
-        np.logaddexp.at(acoustic, group, ends.acoustic)
-        scores = ends.scores[first] - ends.acoustic[first] + acoustic
+        whole = ends.whole[ends.texts]
+        scores = ends.scores[ends.texts] - ends.acoustic[ends.texts] + whole
         found = []
         for n in np.argsort(-scores, kind="stable")[:wanted].tolist():
-            ids = ends.labels(int(first[n]))
+            ids = ends.labels(ends.texts[n])
             text = self.tokens.decode(ids)
-            found.append(Candidate(ids, text, float(scores[n]), float(acoustic[n])))
-        return found
+            found.append(Candidate(ids, text, float(scores[n]), float(whole[n])))
+        return found or [Candidate((), "", float("-inf"), float("-inf"))]
 
     def ends(
         self,
@@ -119,7 +116,7 @@ class BeamDecoder:
         *,
         apart: bool = False,
     ) -> "Ends":
-        """Return what the search ends with and is allowed, the best first.
+        """Return what the search ends with.
 
         Args:
             rows: As :meth:`decode` takes, of one kind in memory always.
@@ -128,13 +125,31 @@ class BeamDecoder:
         """
         from asr.decoding.search import search
 
-        scores, *others, kept = search(
-            rows, self.knowledge, _weights(self.knowledge, config, apart)
+        # Of one type always: for another, numba would compile the search anew.
+        weights = Weights(
+            beam=config.beam,
+            beam_threshold=float(config.beam_threshold),
+            token_threshold=float(config.token_threshold),
+            lm_weight=float(config.lm_weight),
+            word_bonus=float(config.word_bonus),
+            unknown=float(config.unknown),
+            most=self._most_added(config),
+            apart=apart,
         )
-        order = np.argsort(-scores, kind="stable")
-        order = order[scores[order] > -np.inf]
-        acoustic, texts, prefixes = (other[order] for other in others)
-        return Ends(scores[order], acoustic, texts, prefixes, kept)
+        return Ends(*search(rows, self.knowledge, weights))
+
+    def _most_added(self, config: DecodingConfig) -> float:
+        """Return what a token never adds more than to a score, beside its own."""
+        longest, gain, ahead = self._most
+        by_code = max(config.word_bonus, 0.0) + max(config.unknown, 0.0) + gain
+        return by_code * longest + ahead
+
+    @cached_property
+    def _most(self) -> tuple[int, float, float]:
+        """Characters of the longest token; what hotwords gain and promise at most."""
+        matcher, first = self.knowledge.matcher, self.knowledge.pieces.first
+        longest = max(1, int(np.diff(first).max()))
+        return longest, max(0.0, float(matcher.gain.max())), float(matcher.ahead.max())
 
     def _wider(self, rows: npt.NDArray[np.float32]) -> DecodingConfig:
         """Return the settings to look for a sentence with that the audio hardly says.
@@ -154,44 +169,33 @@ class BeamDecoder:
 
 @dataclass(frozen=True)
 class Ends:
-    """Label sequences that a search ended with, the best first.
+    """Label sequences that a search ended with, in no order.
 
     Attributes:
-        scores: With all that is known, shape (n,).
+        scores: With all that is known, -inf where it is no text, shape (n,).
         acoustic: Log-probability of all paths, shape (n,).
-        texts: A hash of the text, the same for all labels that spell it, shape (n,).
+        whole: That of all labels that spell the same text, shape (n,); -inf for all but
+            the best of them.
         prefixes: Numbers of the sequences, shape (n,).
         kept: What their labels are found by.
     """
 
     scores: npt.NDArray[np.float64]
     acoustic: npt.NDArray[np.float64]
-    texts: npt.NDArray[np.int64]
+    whole: npt.NDArray[np.float64]
     prefixes: npt.NDArray[np.int32]
     kept: npt.NDArray[np.int32]
+
+    @cached_property
+    def texts(self) -> npt.NDArray[np.intp]:
+        """Which are texts that are allowed, the best of each alone."""
+        return np.flatnonzero(self.whole > -np.inf)
 
     def labels(self, n: int) -> tuple[int, ...]:
         """Return the labels of one of them."""
         from asr.decoding.search import labels_of
 
         return tuple(labels_of(self.kept, self.prefixes[n]).tolist())
-
-
-def _weights(knowledge: Knowledge, config: DecodingConfig, apart: bool) -> Weights:
-    # Of one type always: for another, numba would compile the search anew.
-    gain = max(float(knowledge.matcher.gain.max()), 0.0)
-    by_code = max(config.word_bonus, 0.0) + max(config.unknown, 0.0) + gain
-    longest = int(np.diff(knowledge.pieces.first).max())
-    return Weights(
-        beam=config.beam,
-        beam_threshold=float(config.beam_threshold),
-        token_threshold=float(config.token_threshold),
-        lm_weight=float(config.lm_weight),
-        word_bonus=float(config.word_bonus),
-        unknown=float(config.unknown),
-        most=by_code * max(longest, 1) + float(knowledge.matcher.ahead.max()),
-        apart=apart,
-    )
 
 
 def build_decoder(

@@ -280,8 +280,8 @@ def search(log_probs, knowledge, weights):
 
     Returns:
         Of each prefix its score as a whole text (-inf where that is not allowed), its
-        CTC score, the hash of its text, and its number, shapes (size,); and what
-        :func:`labels_of` needs.
+        CTC score, that of all that spell the same text (-inf for all but the best of
+        them), and its number, shapes (size,); and what :func:`labels_of` needs.
     """
     kept, known = np.zeros((1024, 6), np.int32), np.zeros((1024, 2))
     # No label is -1, so that the empty prefix has no last one.
@@ -348,7 +348,33 @@ def search(log_probs, knowledge, weights):
         ends[n] = acoustic[n] + prefixes.known[prefix, 0] + added
         if not allowed:
             ends[n] = -np.inf
-    return ends, acoustic, spelled, beam.prefix[:size], prefixes.kept
+    whole = _merged(ends, acoustic, spelled)
+    return ends, acoustic, whole, beam.prefix[:size], prefixes.kept
+
+
+@compiled
+def _merged(ends, acoustic, spelled):
+    """Return the CTC score of all that spell a text, at the best of them."""
+    room = 8
+    while room < 2 * len(ends):
+        room *= 2
+    table, whole = np.full(room, -1, np.int32), np.full(len(ends), -np.inf)
+    for n in range(len(ends)):
+        if ends[n] == -np.inf:
+            continue
+        place = spelled[n] & (room - 1)
+        while table[place] >= 0 and spelled[table[place]] != spelled[n]:
+            place = (place + 1) & (room - 1)
+        other, whole[n] = table[place], acoustic[n]
+        if other >= 0:
+            total = log_add(whole[other], acoustic[n])
+            better = ends[n] > ends[other]
+            whole[n], whole[other] = -np.inf, total
+            if better:
+                whole[n], whole[other] = total, -np.inf
+        if other < 0 or whole[n] > -np.inf:
+            table[place] = n
+    return whole
 
 
 @compiled
