@@ -203,6 +203,17 @@ def test_help_comes_without_the_library():
     assert not loaded & {"numpy", "torch", "jiwer", "soundfile", "librosa"}
 
 
+def test_greedy_decoding_waits_for_no_compiler():
+    loaded = loaded_by(
+        "import numpy\n"
+        "from asr.decoding.greedy import greedy\n"
+        "import asr.recognition.recogniser, asr.recognition.options\n"
+        "greedy(numpy.zeros((5, 3)))"
+    )
+    assert "torch" in loaded
+    assert not loaded & {"numba", "llvmlite"}
+
+
 def commands():
     """Return the modules that hold a command: what main takes from its siblings."""
     beside = import_time_imports("cli.main") & MODULES.keys()
