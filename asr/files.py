@@ -2,7 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +34,10 @@ def replacing(path: Path) -> Iterator[Path]:
         # Readable by whom the umask allows; mkstemp would keep it to the owner.
         os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         temporary = name
+        mode = temporary.stat().st_mode
         yield temporary
+        # Some libraries put a file of their own there, which nobody else may read.
+        temporary.chmod(mode)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(target)
@@ -44,6 +48,38 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the work whether a file can be written.
+
+    Raises:
+        FileError: If its folder cannot be written, or ``path`` is a folder or device.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise FileError(f"{path}: is not a file that can be replaced; choose another")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise FileError(
+            f"{path}: cannot be written: {error.strerror or error}"
+        ) from error
+
+
+def require_apart(output: Path, inputs: Iterable[Path | None]) -> None:
+    """Make sure that no file which is read would be replaced by what is written.
+
+    Raises:
+        FileError: If ``output`` is one of the inputs.
+    """
+    for path in inputs:
+        if path is not None and os.path.realpath(path) == os.path.realpath(output):
+            raise FileError(
+                f"{output}: is read by this run and would be replaced; choose another"
+            )
 
 
 def write_text(path: Path, text: str) -> None:

@@ -59,6 +59,7 @@ def lm(
 ) -> None:
     """Make a language model of texts, with modified Kneser-Ney smoothing."""
     from asr.config import TextConfig
+    from asr.files import check_writable, require_apart
     from asr.ngrams.counts import number_words
     from asr.ngrams.file import check_name, is_lm, load_lm, save_lm
     from asr.ngrams.kneser_ney import estimate
@@ -67,6 +68,8 @@ def lm(
     from asr.ngrams.texts import read_sentences
 
     check_name(out)
+    require_apart(out, [*texts, test, model])
+    check_writable(out)
     if model is not None and as_is:
         raise typer.BadParameter("--model and --as-is contradict; give one of them")
     config = None if as_is else TextConfig()

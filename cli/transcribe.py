@@ -85,14 +85,18 @@ def transcribe(
     """
     if form != "jsonl" and (words or nbest):
         raise typer.BadParameter("--words and --nbest need --format jsonl")
+    from asr.files import require_apart
     from asr.hypotheses import Hypothesis
     from asr.model.device import choose_device
-    from asr.model.file import load_model
+    from asr.model.file import find_model, load_model
     from asr.recognition.options import SearchOptions, make_decoding
     from asr.recognition.recogniser import transcribe
     from asr.recognition.sources import find_utterances
 
     utterances = find_utterances(audio)
+    if output is not None:
+        read = [*audio, lm, lexicon, grammar, hotwords, find_model(model)]
+        require_apart(output, [*read, *(u.audio for u in utterances)])
     loaded = load_model(model, choose_device(device))
     decoding = make_decoding(
         loaded,

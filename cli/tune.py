@@ -60,6 +60,7 @@ def tune(
     confidences. Without --lm, --lexicon, --grammar, --hotwords or --beam only the
     confidences of greedy decoding are calibrated.
     """
+    from asr.files import check_writable, require_apart
     from asr.model.device import choose_device
     from asr.model.file import find_model, load_model
     from asr.recognition.options import SearchOptions
@@ -71,6 +72,11 @@ def tune(
         return bar(label)(items, total)
 
     target = out or find_model(model)
+    page = report or target.with_name("tuning.html")
+    read = [manifest, lm, lexicon, grammar, hotwords]
+    for path, others in ((target, read), (page, [*read, target, find_model(model)])):
+        require_apart(path, others)
+        check_writable(path)
     loaded = load_model(model, choose_device(device))
     found = tune(
         loaded,
@@ -82,10 +88,9 @@ def tune(
         progress=progress,
         tell=lambda note: typer.echo(f"asr: note: {note}", err=True),
     )
-    page = report or target.with_name("tuning.html")
+    save_tuned(target, loaded, found)
     names = {"manifest": manifest, "model": model, "language model": lm}
     names |= {"lexicon": lexicon, "grammar": grammar, "hotwords": hotwords}
     write_page(page, found, {what: str(path) for what, path in names.items() if path})
-    save_tuned(target, loaded, found)
     typer.echo(summary(found))
     typer.echo(f"asr: the settings are in {target}, a page is {page}", err=True)

@@ -40,7 +40,7 @@ $(EXPERIMENTS): %: $(EXP)/%/$(EVAL).wer
 
 $(WITH_LM): %-lm: $(EXP)/%/$(EVAL).lm.wer
 	@echo; echo "$(notdir $(CURDIR)), $*.toml with a language model, $(EVAL) set"; sed '/^confidences /,$$d' $<
-	@echo "tuned on the dev set:"; cat $(EXP)/$*/tuning.txt
+	@echo "tuned on the dev set (if that was scored, believe what is cross-validated):"; cat $(EXP)/$*/tuning.txt
 
 # Changes when corpus or options do, so that prep is done again; without a CORPUS given,
 # what was prepared stays.
@@ -67,7 +67,12 @@ $(EXPERIMENTS:%=$(EXP)/%/$(EVAL).wer): $(EXP)/%/$(EVAL).wer: $(EXP)/%/$(EVAL).hy
 		--out $(EXP)/$*/score > $@.part
 	@mv $@.part $@
 
-$(EXPERIMENTS:%=$(EXP)/%/lm.lm): $(EXP)/%/lm.lm: $(EXP)/%/model.safetensors $(filter-out $(DATA)/%,$(LM_TEXT))
+# Changes when texts or options do, so that the language model is made again.
+LM_ASKED := $(LM_TEXT) $(LM_FLAGS)
+$(DATA)/lm.txt: FORCE
+	@mkdir -p $(DATA); test "$$(cat $@ 2>/dev/null)" = "$(LM_ASKED)" || echo "$(LM_ASKED)" > $@
+
+$(EXPERIMENTS:%=$(EXP)/%/lm.lm): $(EXP)/%/lm.lm: $(EXP)/%/model.safetensors $(DATA)/lm.txt $(filter-out $(DATA)/%,$(LM_TEXT))
 	$(ASR) lm $(LM_TEXT) --model $< --out $@ $(LM_FLAGS)
 
 $(EXPERIMENTS:%=$(EXP)/%/tuned.safetensors): $(EXP)/%/tuned.safetensors: $(EXP)/%/model.safetensors $(EXP)/%/lm.lm

@@ -203,3 +203,13 @@ def test_options_that_say_nothing(asr, wav):
     assert "need --format jsonl" in result.stderr
     refused(asr(wav, "--set", "decoding.beam=3"), ConfigError, "changes nothing")
     refused(asr(wav, "--hotword", "do=often"), HotwordError, "'often' is no weight")
+
+
+def test_no_input_is_written_over(asr, wav, tmp_path):
+    before = (wav / "a.wav").read_bytes()
+    refused(asr(wav / "a.wav", "-o", wav / "a.wav"), FileError, "is read by this run")
+    assert (wav / "a.wav").read_bytes() == before
+    words = tmp_path / "words.txt"
+    words.write_text("do\nre\n", encoding="utf-8")
+    refused(asr(wav, "--lexicon", words, "-o", words), FileError, "words.txt: is read")
+    assert words.read_text(encoding="utf-8") == "do\nre\n"

@@ -85,3 +85,9 @@ def test_what_cannot_be_tuned(asr, trained, prepared, tmp_path):
     )
     assert isinstance(page.exception, FileError)
     assert not (tmp_path / "m.safetensors").exists()
+    over = asr(
+        *("tune", prepared / "dev.jsonl", "--model", trained, "--device", "cpu"),
+        *("--out", prepared / "dev.jsonl"),
+    )
+    assert "is read by this run" in str(over.exception)
+    assert (prepared / "dev.jsonl").read_text(encoding="utf-8").startswith("{")

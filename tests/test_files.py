@@ -3,10 +3,11 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from asr.errors import AsrError, FileError
-from asr.files import replacing, write_text
+from asr.files import check_writable, replacing, require_apart, write_text
 
 
 def names(folder):
@@ -148,3 +149,39 @@ def test_a_link_stays_a_link(tmp_path):
     write_text(tmp_path / "link", "new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_what_is_read_is_not_written_over(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("x")
+    (tmp_path / "link").symlink_to(path)
+    for other in (path, tmp_path / "link", tmp_path / "." / "a"):
+        with pytest.raises(
+            FileError, match="is read by this run and would be replaced"
+        ):
+            require_apart(path, [None, tmp_path / "b", other])
+    require_apart(path, [None, tmp_path / "b"])
+
+
+def test_places_that_cannot_be_written_are_found_before_the_work(tmp_path):
+    check_writable(tmp_path / "new" / "file")
+    assert not (tmp_path / "new" / "file").exists()
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(FileError, match="cannot be written"):
+        check_writable(tmp_path / "file" / "below")
+    with pytest.raises(FileError, match="is not a file that can be replaced"):
+        check_writable(tmp_path)
+    assert (tmp_path / "file").read_text() == "x"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such modes")
+def test_files_are_for_whom_the_umask_allows_whoever_made_them(tmp_path):
+    from safetensors.numpy import save_file
+
+    before = os.umask(0o022)
+    try:
+        with replacing(tmp_path / "a") as temporary:
+            save_file({"x": np.zeros(3)}, temporary)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644

@@ -4,6 +4,7 @@ import json
 import math
 import struct
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -374,3 +375,27 @@ def test_names_that_say_nothing(model, tmp_path):
     (tmp_path / "b.lm").mkdir()
     with pytest.raises(FileError):
         save_lm(tmp_path / "b.lm", model)
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value"),
+    [
+        ("first", 3, 10**9),
+        ("word", 5, 10**9),
+        ("word", 5, -7),
+        ("suffix", -1, 2**30),
+        ("suffix", 5, 5),
+        ("state", -1, 2**30),
+        ("state", 4, -1),
+        ("log_prob", 2, float("nan")),
+        ("log_prob", 2, 0.5),
+        ("backoff", 2, float("inf")),
+    ],
+)
+def test_numbers_that_lead_out_of_the_arrays_are_refused(tmp_path, name, place, value):
+    model = estimate(number_words([["a", "b", "c"], ["b", "a"]]), 3)
+    array = getattr(model, name).copy()
+    array[place] = value
+    save_lm(tmp_path / "a.lm", replace(model, **{name: array}))
+    with pytest.raises(LanguageModelError, match=r"a\.lm: is damaged"):
+        load_lm(tmp_path / "a.lm")

@@ -131,7 +131,7 @@ def options(tmp_path, **files):
     [
         ({"lexicon": "do", "grammar": "do"}, ConfigError, "give one"),
         ({"lexicon": "\n"}, GrammarError, "lexicon: has no words"),
-        ({"lexicon": "do\nfoyer"}, GrammarError, "lexicon: 1 words? cannot be spelled"),
+        ({"lexicon": "do\nfoyer\nbuy"}, GrammarError, "lexicon: 2 of 3 words cannot"),
         ({"grammar": "(do"}, GrammarError, r"grammar:1: \( has no \)"),
         ({"grammar": "Ünder"}, GrammarError, "grammar: .* no token for 'ü'"),
         ({"hotwords_file": ""}, HotwordError, "holds no hotword"),
@@ -214,3 +214,10 @@ def test_words_too_long_for_one(model, tmp_path):
     notes = []
     make_decoding(model, SearchOptions(lm=path), tell=notes.append)
     assert any("more than 100 characters, 1 of 2, are never" in n for n in notes)
+
+
+def test_a_lexicon_with_some_words_that_cannot_be_written(model, tmp_path):
+    path = written(tmp_path, "do\nre\nfoyer\n", "words.txt")
+    notes = []
+    make_decoding(model, SearchOptions(lexicon=path), tell=notes.append)
+    assert any("1 of 3 words cannot be spelled: no token for 'y'" in n for n in notes)

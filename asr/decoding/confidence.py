@@ -69,7 +69,7 @@ def cut_stretches(
 
     >>> words = np.array([0, 4, 6]), np.array([1, 5, 7])
     >>> cut_stretches(*words, 9, 6)
-    [(slice(0, 1, None), slice(0, 3, None)), (slice(1, 3, None), slice(3, 9, None))]
+    [(slice(0, 2, None), slice(0, 6, None)), (slice(2, 3, None), slice(6, 9, None))]
     """
     stretches = []
     word = begin = 0

@@ -63,7 +63,7 @@ def parse_hotword(text: str, config: TextConfig) -> Hotword:
         if not abs(weight) < 1e6:
             raise HotwordError(
                 f"hotword {text!r}: {number.strip()!r} is no weight; write phrase or "
-                "phrase=number"
+                "phrase=number, below a million"
             )
     phrase = normalise(written if equals else text, config)
     if not phrase:

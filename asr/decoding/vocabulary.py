@@ -10,7 +10,7 @@ from asr.decoding.arrays import CHARACTERS, NO_LM, WORDS, Ngrams
 from asr.decoding.hotwords import Hotword
 from asr.decoding.trie import Alphabet, Integers, Trie, build_trie
 from asr.decoding.wordgraph import WordGraph
-from asr.errors import GrammarError, HotwordError, LanguageModelError
+from asr.errors import GrammarError, HotwordError, LanguageModelError, count
 from asr.ngrams.model import END, RESERVED, SPACE, UNKNOWN, NgramModel
 from asr.text import normalise
 from asr.tokens import describe
@@ -84,6 +84,30 @@ def spell_words(
             )
         tell(f"{name}: {found}; they are never heard")
     return numbers
+
+
+def spelled_words(
+    words: Sequence[str],
+    characters: Alphabet,
+    *,
+    name: str,
+    tell: Callable[[str], object],
+) -> list[str]:
+    """Return the words of a list that the model can write; tell of the others.
+
+    Raises:
+        GrammarError: If these are most of the words.
+    """
+    kept = [word for word in words if characters.writes(word)]
+    lost = len(words) - len(kept)
+    if lost:
+        foreign = Counter(c for w in words for c in w if c not in characters.codes)
+        found = f"{lost} of {len(words)} words cannot be spelled: no token for "
+        found += describe(foreign)
+        if lost > _MOST_UNSPELLED * len(words):
+            raise GrammarError(f"{name}: {found}; is it of the model's language?")
+        tell(f"{name}: {found}; they are never heard")
+    return kept
 
 
 def ngram_arrays(
@@ -180,7 +204,7 @@ def require_words(
     if foreign:
         bad = sorted(w for w in words if not characters.writes(w))
         raise GrammarError(
-            f"{len(bad)} words cannot be spelled, {bad[0]!r} for one: no token for "
+            f"{count(bad, 'word')} cannot be spelled, {bad[0]!r} for one: no token for "
             f"{describe(foreign)}; spell them with what the model was trained on"
         )
     long = [word for word in words if len(word) > _LONGEST]

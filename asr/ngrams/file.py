@@ -116,7 +116,7 @@ def _read_binary(path: Path) -> NgramModel:
             **arrays,
         )
         _check(model)
-    except (KeyError, TypeError, ValueError, struct.error) as error:
+    except (IndexError, KeyError, TypeError, ValueError, struct.error) as error:
         raise LanguageModelError(
             f"{path}: is damaged or no language model ({error!r}); make it again"
         ) from None
@@ -135,7 +135,10 @@ def _array(raw: npt.NDArray[np.uint8], header: Any, name: str) -> npt.NDArray[An
 
 
 def _check(model: NgramModel) -> None:
-    """Refuse arrays that do not fit one another, without reading them all."""
+    """Refuse arrays that do not fit one another, or would lead out of them.
+
+    Machine code walks them without looking. Reading them takes 10 ms a million n-grams.
+    """
     nodes = len(model.first) - 1
     arrays = (model.word, model.log_prob, model.backoff, model.suffix, model.state)
     if any(len(array) != nodes for array in arrays):
@@ -147,3 +150,18 @@ def _check(model: NgramModel) -> None:
         raise ValueError("words")
     if model.first[0] != 1 or model.levels[-1] != nodes or model.sizes[0] != vocabulary:
         raise ValueError("levels")
+    places = np.arange(nodes, dtype=np.int32)
+    if model.word[0] != -1 or model.word[1:].min() < 0:
+        raise ValueError("word")
+    if model.word.max() >= vocabulary or (np.diff(model.first) < 0).any():
+        raise ValueError("word or first")
+    # A suffix stands before its n-gram, or following them would never end.
+    if (model.suffix[1:] >= places[1:]).any() or (model.state > places).any():
+        raise ValueError("suffix or state")
+    if min(model.suffix.min(), model.state.min()) < 0 or model.suffix[0] != 0:
+        raise ValueError("suffix or state")
+    # Comparisons with NaN are false.
+    if not (model.log_prob.max() <= 0 and model.log_prob.min() >= -1e6):
+        raise ValueError("log_prob")
+    if not (model.backoff.max() <= 1e6 and model.backoff.min() >= -1e6):
+        raise ValueError("backoff")

@@ -8,6 +8,8 @@ from asr.config import with_settings
 from asr.decoding.beam import build_decoder
 from asr.decoding.grammar import read_grammar
 from asr.decoding.hotwords import Hotword, parse_hotword, read_hotwords
+from asr.decoding.trie import alphabet
+from asr.decoding.vocabulary import spelled_words
 from asr.decoding.wordgraph import WordGraph, word_list_graph
 from asr.decoding.wordlists import read_lexicon
 from asr.errors import ConfigError, GrammarError
@@ -76,14 +78,14 @@ def make_decoding(
     if not options.searches and n_best <= 1:
         if options.settings:
             raise ConfigError(
-                f"--set {options.settings[0]}: changes nothing without --lm, "
+                f"--set {options.settings[0]}: changes nothing without --lm, --nbest, "
                 "--lexicon, --grammar, --hotwords or --beam: decoding is greedy"
             )
         return Decoding(n_best=n_best, words=words)
     chosen = config.decoding
     if options.beam:
         chosen = replace(chosen, beam=options.beam)
-    source, graph = _graph(model, options)
+    source, graph = _graph(model, options, tell)
     hotwords = _hotwords(model, options)
     try:
         search = build_decoder(
@@ -115,11 +117,13 @@ def _with_lm(num_ngrams: int) -> str:
 
 
 def _graph(
-    model: AcousticModel, options: SearchOptions
+    model: AcousticModel, options: SearchOptions, tell: Callable[[str], object]
 ) -> tuple[Path | None, WordGraph | None]:
     if options.lexicon is not None:
-        words = read_lexicon(options.lexicon, model.config.text)
-        return options.lexicon, word_list_graph(words)
+        words = read_lexicon(options.lexicon, model.config.text, tell)
+        name = str(options.lexicon)
+        kept = spelled_words(words, alphabet(model.tokens), name=name, tell=tell)
+        return options.lexicon, word_list_graph(kept)
     if options.grammar is not None:
         return options.grammar, read_grammar(options.grammar, model.config.text)
     return None, None

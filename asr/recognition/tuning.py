@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from asr.scoring.alignment import Counts, align_words, count_words
 from asr.scoring.calibration import Calibration
 from asr.scoring.calibration import calibrate as measure
 from asr.text import normalise
+from asr.tokens import describe
 
 #: Wraps a list of things to do, named and counted, to show how far it is.
 Progress = Callable[[str, Iterable[Any], int], Iterable[Any]]
@@ -123,7 +125,9 @@ def tune(
         ManifestError: If an utterance has no text, or cannot be read.
         AsrError: If a file does not fit the model.
     """
-    dev = hear(model, manifest, batch_seconds=batch_seconds, progress=progress)
+    dev = hear(
+        model, manifest, batch_seconds=batch_seconds, progress=progress, tell=tell
+    )
     greedy = Decoding(words=True)
     texts = [decode(model, heard, greedy)[0].text for heard in dev.heard]
     sure = _sureness(model, dev, greedy, map)
@@ -142,6 +146,8 @@ def tune(
     )
     if not options.searches:
         return found
+    # What it was tuned with before does not matter any more.
+    model.summary.pop(TUNING, None)
     decoding = make_decoding(model, options, words=True, tell=tell)
     return _tune_search(model, found, decoding, options, progress)
 
@@ -152,6 +158,7 @@ def hear(
     *,
     batch_seconds: float,
     progress: Progress,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> Dev:
     """Return the log-probabilities of a manifest's utterances, and their texts.
 
@@ -176,7 +183,12 @@ def hear(
     lengths = [len(text.split()) for text in texts]
     if not sum(lengths):
         raise ManifestError(f"{manifest}: holds no word to tune on")
+    foreign = sum((model.tokens.missing(text) for text in texts), Counter())
+    if foreign:
+        tell(f"{manifest}: the model cannot write {describe(foreign)}")
     speakers = [utterance.speaker for utterance in utterances]
+    if len(set(speakers)) < 2 or None in speakers:
+        tell(f"{manifest}: no two speakers are named; parts are of single utterances")
     return Dev(
         heard=tuple(heard),
         texts=tuple(texts),

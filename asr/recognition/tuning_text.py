@@ -11,17 +11,19 @@ def summary(tuning: Tuning) -> str:
     """Return the error rates before and after, and the settings found."""
     lines = [_rate("greedy", tuning.greedy)]
     choice, config = tuning.choice, tuning.config
+    parts = len(set(tuning.dev.folds.tolist()))
     if choice is not None:
         lines += [
             _rate("tuned, on the same set", tuning.searched),
-            _rate("tuned, cross-validated", tuning.honest),
+            *([_rate("tuned, cross-validated", tuning.honest)] if parts > 1 else []),
             f"lm_weight {config.lm_weight:g}, word_bonus {config.word_bonus:g}, "
             f"unknown {config.unknown:g}, beam {config.beam}: "
             f"{tuning.dev.seconds / choice.chosen.seconds:.0f} x real time, the search "
             "alone",
         ]
-    lines += _sure("greedy", tuning.greedy_sureness)
-    lines += _sure("tuned", tuning.sureness)
+    by = "calibrated for others" if parts > 1 else "calibrated on the set itself"
+    lines += _sure("greedy", tuning.greedy_sureness, by)
+    lines += _sure("tuned", tuning.sureness, by)
     return "\n".join(lines)
 
 
@@ -35,7 +37,7 @@ def _rate(name: str, counts: Sequence[Counts]) -> str:
     return text
 
 
-def _sure(name: str, found: Sureness | None) -> list[str]:
+def _sure(name: str, found: Sureness | None, by: str) -> list[str]:
     if found is None:
         return []
     parts = []
@@ -43,4 +45,4 @@ def _sure(name: str, found: Sureness | None) -> list[str]:
         entropy = measured.cross_entropy
         told = "none" if entropy is None else f"{entropy:.3f}"
         parts.append(f"ECE {measured.expected_error:.3f}, NCE {told}")
-    return [f"confidences, {name}: {parts[0]}; calibrated for others: {parts[1]}"]
+    return [f"confidences, {name}: {parts[0]}; {by}: {parts[1]}"]
