@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from .known import Grammar, Hotwords, Lexicon, Lm
+
 if TYPE_CHECKING:
     from asr.hypotheses import Hypothesis
 
@@ -41,19 +43,10 @@ def transcribe(
     nbest: Annotated[
         int, typer.Option(min=0, help="In JSON: so many texts, with scores.")
     ] = 0,
-    lm: Annotated[
-        Path | None, typer.Option(help="Language model (asr lm, or an ARPA file).")
-    ] = None,
-    lexicon: Annotated[
-        Path | None, typer.Option(help="The only words there are, one a line.")
-    ] = None,
-    grammar: Annotated[
-        Path | None, typer.Option(help="The only sentences there are; see the README.")
-    ] = None,
-    hotwords: Annotated[
-        Path | None,
-        typer.Option(help="Words and phrases to expect, one a line: phrase=weight."),
-    ] = None,
+    lm: Lm = None,
+    lexicon: Lexicon = None,
+    grammar: Grammar = None,
+    hotwords: Hotwords = None,
     hotword: Annotated[
         list[str] | None,
         typer.Option(
@@ -79,9 +72,9 @@ def transcribe(
 ) -> None:
     """Print what was said; with several recordings, each line begins with its id.
 
-    Decoding is greedy, unless --lm, --lexicon, --grammar, hotwords, --nbest or --beam
-    ask for a beam search. A recording that cannot be read is named, the others go on,
-    and the exit code is 3.
+    Decoding is greedy, unless --lm, --lexicon, --grammar, hotwords, --nbest
+    or --beam ask for a beam search. A recording that cannot be read is named,
+    the others go on, and the exit code is 3.
     """
     if form != "jsonl" and (words or nbest):
         raise typer.BadParameter("--words and --nbest need --format jsonl")

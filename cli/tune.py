@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from .bars import bar
+from .known import Grammar, Hotwords, Lexicon, Lm
 
 
 def tune(
@@ -19,19 +20,10 @@ def tune(
     model: Annotated[
         Path, typer.Option(help="Experiment folder or model file (asr train).")
     ],
-    lm: Annotated[
-        Path | None, typer.Option(help="Language model (asr lm, or an ARPA file).")
-    ] = None,
-    lexicon: Annotated[
-        Path | None, typer.Option(help="The only words there are, one a line.")
-    ] = None,
-    grammar: Annotated[
-        Path | None, typer.Option(help="The only sentences there are; see the README.")
-    ] = None,
-    hotwords: Annotated[
-        Path | None,
-        typer.Option(help="Words and phrases to expect, one a line: phrase=weight."),
-    ] = None,
+    lm: Lm = None,
+    lexicon: Lexicon = None,
+    grammar: Grammar = None,
+    hotwords: Hotwords = None,
     beam: Annotated[
         int,
         typer.Option(
@@ -56,9 +48,9 @@ def tune(
     """Find the weights of the beam search that suit a model and a language model.
 
     The network hears DEV once; weights are searched by word errors, with
-    cross-validation by speaker, and stored in the model with the calibration of its
-    confidences. Without --lm, --lexicon, --grammar, --hotwords or --beam only the
-    confidences of greedy decoding are calibrated.
+    cross-validation by speaker, and stored in the model with the calibration
+    of its confidences. Without --lm, --lexicon, --grammar, --hotwords or
+    --beam only the confidences of greedy decoding are calibrated.
     """
     from asr.files import check_writable, require_apart
     from asr.model.device import choose_device
