@@ -42,6 +42,8 @@ def compiled(function: Callable[..., Any], *, inline: bool = False) -> Any:
     settings.CACHE_DIR = str(folder)
     try:
         return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # how numba says that it has no place for it
+        return numba.njit(**options)(function)
     finally:
         settings.CACHE_DIR = before
 

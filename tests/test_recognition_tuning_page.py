@@ -83,7 +83,7 @@ def tuning(*, with_lm=True, open_vocabulary=True, greedy_wrong=4, searched=True)
         honest=counts(choice.honest) if searched else (),
         greedy_sureness=sureness(),
         sureness=sureness(0.1) if searched else None,
-        config=replace(choice.chosen.config, confidence=(0.5, -1.0)),
+        config=replace(choice.chosen.config, confidence=(0.5, -1.0, 0.25, 2.0)),
     )
 
 
@@ -124,7 +124,7 @@ def test_a_tuning_is_told_in_full(tmp_path):
     settings = re.search(r"<pre>(.*?)</pre>", html, re.S)[1]
     kept = tomllib.loads(settings)["decoding"]
     assert kept["lm_weight"] == choice.chosen.config.lm_weight
-    assert kept["confidence"] == [0.5, -1.0]
+    assert kept["confidence"] == [0.5, -1.0, 0.25, 2.0]
 
 
 def test_the_map_has_every_trial_where_it_is():
