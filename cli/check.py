@@ -61,8 +61,8 @@ def check(
     recordings that have changed.
     """
     from asr.checks.stage import PAGE, CheckOptions, check
-    from asr.config import load_config
     from asr.errors import ConfigError
+    from asr.settings import load_config
 
     if model is not None and (config or settings):
         raise ConfigError("--model: has a config of its own; leave out --config, --set")

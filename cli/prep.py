@@ -116,8 +116,8 @@ def prep(
     in OUT/check/report.html, and with errors no manifest is written. Splits
     the source lacks are carved off by speaker.
     """
-    from asr.config import load_config
     from asr.corpora import PrepOptions, prepare
+    from asr.settings import load_config
 
     options = PrepOptions(
         format=format_name,

@@ -38,7 +38,7 @@ def train(
     ] = "auto",
 ) -> None:
     """Train an acoustic model with CTC; the epoch that does best on dev is kept."""
-    from asr.config import load_config
+    from asr.settings import load_config
 
     resolved = load_config(config, settings or [])
 

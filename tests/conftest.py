@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.config import load_config
 from asr.corpora import PrepOptions, prepare
+from asr.settings import load_config
 from tests.pages import BROWSER, DRIVER, Driver
 
 # As cli.main does: beside a busy program, threads that spin take many times as long.
@@ -142,7 +142,7 @@ def subject():
     from dataclasses import replace
 
     from asr.checks.findings import Subject
-    from asr.config import load_config
+    from asr.settings import load_config
     from asr.tokens import Tokens
 
     letters = Tokens(("<blank>", *" 'abcdefghijklmnopqrstuvwxyz"))

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.checks.stage import CheckOptions, check
-from asr.config import load_config
 from asr.errors import FileError, ManifestError
 from asr.manifest import read_manifest
+from asr.settings import load_config
 from asr.tokens import Tokens
 
 RATE = 16000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asr.checks.stage import CheckOptions, check
-from asr.config import load_config
+from asr.settings import load_config
 
 CORPORA = Path(__file__).parents[2] / "shared" / "corpora"
 #: Of the large one, so many utterances: 4.7 hours take half a minute.

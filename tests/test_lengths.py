@@ -7,7 +7,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import ctc_loss
 
-from asr.config import load_config
 from asr.features import Features
 from asr.lengths import (
     feature_frames,
@@ -17,6 +16,7 @@ from asr.lengths import (
     subsampled,
 )
 from asr.model.acoustic import AcousticModel
+from asr.settings import load_config
 from asr.tokens import build_tokens
 
 FACTORS = (1, 2, 4, 8)

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from asr.config import load_config
 from asr.errors import ModelError
 from asr.features import pad_samples
 from asr.model.acoustic import AcousticModel
 from asr.model.device import choose_device
+from asr.settings import load_config
 from asr.tokens import BLANK, Tokens
 
 TOKENS = Tokens((BLANK, "a", "b"))

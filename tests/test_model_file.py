@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from asr import __version__
-from asr.config import load_config
 from asr.errors import FileError, ModelError
 from asr.model.acoustic import AcousticModel
 from asr.model.file import find_model, load_model, read_metadata, save_model
+from asr.settings import load_config
 from asr.tokens import BLANK, Tokens
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.config import config_from_dict, load_config
+from asr.settings import config_from_dict, load_config
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 NAMES = sorted(path.parent.name for path in RECIPES.glob("*/Makefile"))

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from asr.audio import read_audio
 from asr.augment import change_speed
-from asr.config import FeatureConfig, ModelConfig, config_from_dict
+from asr.config import FeatureConfig, ModelConfig
 from asr.errors import AudioError
 from asr.manifest import Utterance
+from asr.settings import config_from_dict
 from asr.training.batches import (
     READ_AHEAD,
     Planned,

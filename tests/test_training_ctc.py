@@ -4,10 +4,10 @@ import math
 import pytest
 import torch
 
-from asr.config import config_from_dict
 from asr.decoding.greedy import collapse
 from asr.lengths import output_frames
 from asr.model.acoustic import AcousticModel
+from asr.settings import config_from_dict
 from asr.tokens import BLANK, Tokens
 from asr.training.batches import Batch
 from asr.training.ctc import summed_ctc

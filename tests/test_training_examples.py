@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from asr.config import config_from_dict
 from asr.errors import ManifestError, TokenError, TrainingError
 from asr.manifest import Utterance
+from asr.settings import config_from_dict
 from asr.tokens import BLANK, Tokens
 from asr.training.examples import (
     Data,

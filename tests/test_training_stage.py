@@ -10,9 +10,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from asr.config import dump_toml, load_config
 from asr.errors import FileError, ManifestError, TrainingError
 from asr.model.file import load_model, read_metadata
+from asr.settings import dump_toml, load_config
 from asr.training.loop import Trainer
 from asr.training.monitor import Monitor
 from asr.training.stage import train

@@ -4,10 +4,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from asr.config import load_config
 from asr.errors import TrainingError
 from asr.model.acoustic import AcousticModel
 from asr.model.file import save_model
+from asr.settings import load_config
 from asr.tokens import BLANK, Tokens
 from asr.training.state import Progress, load_state, save_state
 

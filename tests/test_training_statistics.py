@@ -6,9 +6,9 @@ import torch
 from safetensors.torch import load_file
 
 from asr.audio import read_audio
-from asr.config import load_config
 from asr.manifest import read_manifest
 from asr.model.acoustic import AcousticModel
+from asr.settings import load_config
 from asr.tokens import BLANK, Tokens
 from asr.training.examples import Example
 from asr.training.stage import train

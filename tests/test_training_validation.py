@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from asr.config import load_config
 from asr.manifest import read_manifest
 from asr.model.file import load_model
+from asr.settings import load_config
 from asr.training.batches import Planned, load_batches
 from asr.training.ctc import summed_ctc
 from asr.training.examples import make_dev_examples

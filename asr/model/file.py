@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from asr import __version__
-from asr.config import Config, config_from_dict, config_to_dict
+from asr.config import Config
 from asr.errors import ConfigError, ModelError
 from asr.files import replacing
+from asr.settings import config_from_dict, config_to_dict
 from asr.tokens import Tokens
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from asr.config import with_settings
 from asr.decoding.beam import build_decoder
 from asr.decoding.grammar import read_grammar
 from asr.decoding.hotwords import Hotword, parse_hotword, read_hotwords
@@ -16,6 +15,7 @@ from asr.errors import ConfigError, GrammarError
 from asr.model.acoustic import AcousticModel
 from asr.ngrams import load_lm
 from asr.recognition.recogniser import Decoding
+from asr.settings import with_settings
 
 #: Where a model's summary has what it was tuned with.
 TUNING = "tuning"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from asr.config import Config, DecodingConfig, config_to_dict
+from asr.config import Config, DecodingConfig
 from asr.pages.display import number, percent, plural, points
 from asr.pages.template import write_filled
 from asr.recognition.tuning import Sureness, Tuning
@@ -22,6 +22,7 @@ from asr.scoring.statistics import (
     interval_ends,
     resampled_sums,
 )
+from asr.settings import config_to_dict
 
 #: Where there is one of these, the page is called by it.
 _SET = "manifest"

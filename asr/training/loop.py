@@ -13,11 +13,11 @@ from torch import Tensor
 
 from asr import __version__
 from asr.augment import generator, spec_augment
-from asr.config import dump_toml
 from asr.errors import TrainingError
 from asr.files import write_text
 from asr.model.acoustic import AcousticModel
 from asr.model.file import MODEL_NAME, save_model
+from asr.settings import dump_toml
 from asr.training.batches import Batch, load_batches, plan_epoch
 from asr.training.ctc import summed_ctc
 from asr.training.examples import Data

@@ -16,11 +16,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from asr import __version__
-from asr.config import Config, config_differences, config_from_dict, config_to_dict
+from asr.config import Config
 from asr.errors import ConfigError, TrainingError
 from asr.files import replacing
 from asr.model.acoustic import AcousticModel
 from asr.model.file import kept_tensors
+from asr.settings import config_differences, config_from_dict, config_to_dict
 
 STATE_NAME = "last.safetensors"
 _FORMAT = "recurrent-asr training 1"
