@@ -121,6 +121,13 @@ class ModelConfig:
     """Input frames for each output frame; one convolution of stride 2 a factor 2."""
     conv_channels: int = 16
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
+    reset: Literal["after", "before"] = "after"
+    """The GRU's reset gate: ``after`` the product with the state, as cuDNN and PyTorch
+    have it, or ``before``, as it was published (Cho et al. 2014)."""
+    activation: Literal["tanh", "relu", "sigmoid"] = "tanh"
+    """Of the vanilla RNN."""
+    equations: bool = False
+    """Run the cells as their equations are written (asr/model/cells.py): slow."""
     layers: int = 3
     hidden: int = 256
     """Units of each layer and direction."""
@@ -131,11 +138,32 @@ class ModelConfig:
     """Add a layer's input to its output where both are equally wide."""
     dropout: float = 0.35
     """Share of each recurrent layer's outputs dropped in training."""
+    input_weights: Literal["uniform", "scaled"] = "uniform"
+    """How they begin: PyTorch's own, within 1 / sqrt(hidden); or scaled by what goes in
+    and comes out (Glorot & Bengio 2010)."""
+    recurrent_weights: Literal["uniform", "orthogonal"] = "uniform"
+    """How they begin: PyTorch's own; or orthogonal, which keep a state's length (Saxe
+    et al. 2014)."""
+    forget_bias: float = 0.0
+    """Of the LSTM's forget gates at the beginning; 1 lets them remember (Jozefowicz et
+    al. 2015)."""
 
     def __post_init__(self) -> None:
+        self._require_of_cell("reset", "after", "gru")
+        self._require_of_cell("activation", "tanh", "rnn")
+        self._require_of_cell("forget_bias", 0.0, "lstm")
         for name in ("conv_channels", "layers", "hidden"):
             _require(getattr(self, name) >= 1, f"model.{name}", "1 or more")
         _require(0 <= self.dropout < 1, "model.dropout", "0 or more, below 1")
+        _require(-10 <= self.forget_bias <= 10, "model.forget_bias", "-10 to 10")
+
+    def _require_of_cell(self, name: str, default: object, cell: str) -> None:
+        value = getattr(self, name)
+        if value != default and self.cell != cell:
+            raise ConfigError(
+                f"model.{name} = {value} is of no use to model.cell = "
+                f'"{self.cell}"; it belongs to "{cell}"'
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +179,7 @@ class TrainConfig:
     """Share of all steps in which the learning rate rises from 0; then cosine to 0."""
     weight_decay: float = 1e-2
     clip: float = 5.0
-    """Largest norm of the gradient over all weights."""
+    """Largest norm of the gradient over all weights; 0 lets it be any."""
     patience: int = 0
     """Stop after so many epochs that were not the best on dev; 0 never."""
 
@@ -161,7 +189,7 @@ class TrainConfig:
         _require(self.learning_rate > 0, "train.learning_rate", "above 0")
         _require(0 <= self.warmup < 1, "train.warmup", "0 or more, below 1")
         _require(self.weight_decay >= 0, "train.weight_decay", "0 or more")
-        _require(self.clip > 0, "train.clip", "above 0")
+        _require(self.clip >= 0, "train.clip", "0 or more")
         _require(self.patience >= 0, "train.patience", "0 or more")
 
 

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -11,8 +13,13 @@ from asr.model.recurrent import (
 )
 
 LENGTHS = torch.tensor([7, 3, 1, 6])
-CELLS = ["lstm", "gru", "rnn"]
-TORCH = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+CELLS = ["lstm", "gru-after", "rnn-tanh", "rnn-relu"]
+TORCH = {
+    "lstm": nn.LSTM,
+    "gru-after": nn.GRU,
+    "rnn-tanh": nn.RNN,
+    "rnn-relu": partial(nn.RNN, nonlinearity="relu"),
+}
 
 
 def inputs(size=5):
@@ -92,7 +99,7 @@ def test_residual_adds_the_input_where_widths_allow():
     def outputs(residual):
         torch.manual_seed(1)
         stack = RecurrentStack(
-            "rnn",
+            "rnn-tanh",
             4,
             4,
             1,
@@ -108,13 +115,13 @@ def test_residual_adds_the_input_where_widths_allow():
 
 
 def test_forward_only_layers_do_not_see_the_future():
-    layer = RecurrentLayer("gru", 5, 4, bidirectional=False)
+    layer = RecurrentLayer("gru-after", 5, 4, bidirectional=False)
     given = inputs()
     changed = given.detach().clone()
     changed[:, 4:] = 0
     lengths = torch.tensor([7, 7, 7, 7])
     assert torch.equal(layer(given, lengths)[:, :4], layer(changed, lengths)[:, :4])
-    both = RecurrentLayer("gru", 5, 4, bidirectional=True)
+    both = RecurrentLayer("gru-after", 5, 4, bidirectional=True)
     assert not torch.equal(both(given, lengths)[:, :4], both(changed, lengths)[:, :4])
 
 

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from asr.config import ModelConfig
 from asr.features import length_mask
 from asr.lengths import subsampled
+from asr.model.cells import cell_of
+from asr.model.initialisation import initialise
 from asr.model.recurrent import RecurrentStack
 
 
@@ -65,7 +67,7 @@ class Network(nn.Module):
             num_features, config.conv_channels, config.subsampling
         )
         self.recurrent = RecurrentStack(
-            config.cell,
+            cell_of(config),
             self.subsampling.output_size,
             config.hidden,
             config.layers,
@@ -73,7 +75,9 @@ class Network(nn.Module):
             layer_norm=config.layer_norm,
             residual=config.residual,
             dropout=config.dropout,
+            equations=config.equations,
         )
+        initialise(self.recurrent, config)
         self.norm = (
             nn.LayerNorm(self.recurrent.output_size)
             if config.layer_norm

@@ -140,7 +140,8 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._training_loss(batch, epoch) / batch.target_lengths.sum()
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip)
+        limit = train.clip or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         # Before the step: it would carry what is not finite into every weight.
         for name, value in (("loss", loss.item()), ("gradient", norm.item())):
             if not math.isfinite(value):
