@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 #: The rooms from the bottom up: each imports from rows before its own, not after it.
 ROWS = [
     {"errors"},
-    {"config", "settings", "files", "machine"},
+    {"config", "settings", "files", "machine", "memory"},
     {
         "text",
         "english",
@@ -54,6 +54,7 @@ TORCH_FREE = {
     "pages",
     "ngrams",
     "machine",
+    "memory",
     "decoding",
     "checks",
     "corpora",

@@ -76,7 +76,7 @@ def rows(out):
     return [json.loads(line) for line in text.splitlines()]
 
 
-TIMES = ("seconds", "total_seconds", "speed")
+TIMES = ("seconds", "total_seconds", "speed", "peak_memory")
 
 
 def numbers(out):
@@ -139,6 +139,7 @@ def test_what_a_training_leaves_behind(prepared, settings, tmp_path):
         assert row.keys() == {
             *("version", "epoch", "loss", "dev_loss", "dev_wer", "dev_cer"),
             *("learning_rate", "grad_norm", "seconds", "total_seconds", "speed"),
+            "peak_memory",
         }
         assert row["loss"] == pytest.approx(report.loss, abs=1e-5)
         assert row["dev_wer"] == pytest.approx(report.score.wer, abs=1e-5)
@@ -149,6 +150,8 @@ def test_what_a_training_leaves_behind(prepared, settings, tmp_path):
     assert summary["epoch"] == best.epoch
     assert summary["utterances"] == 12
     assert summary["dev_words"] == 28
+    # PyTorch alone takes more than 50 MB.
+    assert 50 < summary["peak_memory"] <= rows(out)[-1]["peak_memory"]
     assert [r.epoch for r in monitor.reports if r.best][-1] == best.epoch
 
 

@@ -15,6 +15,7 @@ from asr import __version__
 from asr.augment import generator, spec_augment
 from asr.errors import TrainingError
 from asr.files import write_text
+from asr.memory import peak_memory
 from asr.model.acoustic import AcousticModel
 from asr.model.file import MODEL_NAME, save_model
 from asr.settings import dump_toml
@@ -200,6 +201,7 @@ class Trainer:
             "weights": self.model.num_parameters(),
             "epoch": report.epoch,
             "training_seconds": round(self.progress.seconds, 1),
+            "peak_memory": round(peak_memory(), 1),
             "dev_wer": report.score.wer,
             "dev_cer": report.score.cer,
             "dev_words": report.score.words.length,
@@ -236,4 +238,5 @@ def _metrics_row(report: EpochReport, progress: Progress) -> dict[str, Any]:
         "seconds": round(report.seconds, 2),
         "total_seconds": round(progress.seconds, 2),
         "speed": round(report.speed, 1),
+        "peak_memory": round(peak_memory(), 1),
     }
