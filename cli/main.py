@@ -11,6 +11,7 @@ from asr.errors import AsrError, printable
 
 from .align import align
 from .check import check
+from .gradients import gradients
 from .lm import lm
 from .prep import prep
 from .score import score
@@ -29,7 +30,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (prep, check, train, lm, tune, transcribe, align, score, synth):
+for command in (
+    *(prep, check, train, lm, tune, transcribe, align, score),
+    *(gradients, synth),
+):
     app.command(no_args_is_help=True)(command)
 
 

@@ -98,8 +98,17 @@ class Network(nn.Module):
         """
         frames = self.subsampling(features, lengths)
         lengths = self.output_lengths(lengths)
+        return self.log_probs(frames, lengths), lengths
+
+    def log_probs(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Return log-probabilities of subsampled frames, (B, T', D) -> (B, T', V).
+
+        Args:
+            frames: What the recurrent stack receives, shape (B, T', D).
+            lengths: Valid frames of each utterance, shape (B,), integers.
+        """
         outputs = self.norm(self.recurrent(frames, lengths))
         # In full precision: the loss sums thousands of these.
         with torch.autocast(outputs.device.type, enabled=False):
-            log_probs = self.linear(outputs.float()).log_softmax(dim=2)
-        return log_probs, lengths
+            found: Tensor = self.linear(outputs.float()).log_softmax(dim=2)
+        return found
