@@ -67,6 +67,10 @@ class ScoreError(AsrError):
     """Reference and hypothesis cannot be compared."""
 
 
+class ComparisonError(AsrError):
+    """Experiments cannot be set side by side."""
+
+
 class FileError(AsrError):
     """A file cannot be read or written, or a folder is already in use."""
 

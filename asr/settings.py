@@ -82,12 +82,17 @@ def dump_toml(config: Config) -> str:
 
 def config_differences(old: Config, new: Config) -> list[str]:
     """Return ``key: old -> new`` for each setting that differs."""
-    before, after = _flat(config_to_dict(old)), _flat(config_to_dict(new))
+    before, after = flat_settings(old), flat_settings(new)
     return [
         f"{key}: {before[key]!r} -> {after[key]!r}"
         for key in before
         if before[key] != after[key]
     ]
+
+
+def flat_settings(config: Config) -> dict[str, Any]:
+    """Return each setting's value by its full name, ``section.field``."""
+    return _flat(config_to_dict(config))
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -162,7 +167,7 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
 
 
 def _suggestion(key: str) -> str:
-    known = list(_flat(config_to_dict(Config())))
+    known = list(flat_settings(Config()))
     close = difflib.get_close_matches(key, known, n=1)
     if not close:
         tail = key.rpartition(".")[2]

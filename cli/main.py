@@ -11,6 +11,7 @@ from asr.errors import AsrError, printable
 
 from .align import align
 from .check import check
+from .compare import compare
 from .gradients import gradients
 from .lm import lm
 from .prep import prep
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 for command in (
     *(prep, check, train, lm, tune, transcribe, align, score),
-    *(gradients, synth),
+    *(gradients, compare, synth),
 ):
     app.command(no_args_is_help=True)(command)
 

@@ -15,7 +15,9 @@ from cli import main as main_module
 from cli.main import app, main
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("prep", "train", "transcribe", "lm", "score", "gradients", "synth")
+COMMANDS = (
+    *("prep", "train", "transcribe", "lm", "score", "gradients", "compare", "synth"),
+)
 ENVIRONMENT = {**os.environ, "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
 
 

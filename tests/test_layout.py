@@ -33,7 +33,7 @@ ROWS = [
     },
     {"features", "augment", "pages", "ngrams"},
     {"model", "decoding", "scoring", "checks"},
-    {"corpora", "training", "recognition"},
+    {"corpora", "training", "recognition", "comparison"},
     {"cli"},
 ]
 #: Rooms that start without torch, so that prep and score do.
@@ -197,6 +197,8 @@ def test_torch_stays_out_when_the_rooms_below_it_are_loaded():
 
 def test_model_metadata_are_read_without_torch():
     assert "torch" not in loaded_by("import asr.model.file")
+    rooms = [name for name in MODULES if room(name) == "comparison"]
+    assert "torch" not in loaded_by(f"import {', '.join(rooms)}")
 
 
 def test_help_comes_without_the_library():

@@ -1,0 +1,1 @@
+"""Trained models side by side: read, scored, in tables and on a page."""
