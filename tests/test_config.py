@@ -41,3 +41,16 @@ def test_calibrations_have_as_many_numbers_as_are_read(value):
     for name in ("confidence", "greedy_confidence"):
         with pytest.raises(ConfigError, match=f"decoding.{name} is out of range"):
             load_config(None, [f"decoding.{name}={value}"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["reset=before"], r'model\.reset = before is of no use to .*"lstm".*"gru"'),
+        (["cell=gru", "activation=relu"], r'model\.activation = relu .*"gru".*"rnn"'),
+        (["cell=rnn", "forget_bias=1.0"], r'model\.forget_bias = 1\.0 .*"lstm"'),
+    ],
+)
+def test_a_setting_of_another_cell_is_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(None, [f"model.{setting}" for setting in settings])

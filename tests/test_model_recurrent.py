@@ -52,6 +52,37 @@ def test_padded_equals_packed(cell, bidirectional):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize(
+    ("cell", "way"),
+    [
+        *((cell, "run_equations") for cell in CELLS),
+        # The LSTM has no kernel.
+        *((cell, "run_kernels") for cell in CELLS if cell != "lstm"),
+    ],
+)
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_the_ways_to_run_a_layer_agree(cell, way, bidirectional):
+    layer = RecurrentLayer(cell, 5, 4, bidirectional)
+    given = inputs()
+    padded = valid(layer.run_padded(given, LENGTHS))
+    other = valid(getattr(layer, way)(given, LENGTHS))
+    torch.testing.assert_close(padded, other, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("cell", ["gru-after", "gru-before", "rnn-sigmoid", "lstm"])
+def test_learning_and_transcribing_give_the_same(cell):
+    layer = RecurrentLayer(cell, 5, 4, bidirectional=True)
+    slow = RecurrentLayer(cell, 5, 4, bidirectional=True, equations=True)
+    slow.load_state_dict(layer.state_dict())
+    given = inputs()
+    learning = valid(layer(given, LENGTHS))
+    assert learning.requires_grad
+    with torch.inference_mode():
+        for other in (layer, slow):
+            found = valid(other(given.detach(), LENGTHS))
+            torch.testing.assert_close(found, learning, atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_equals_pytorchs_bidirectional_layer_on_packed_sequences(cell):
     reference = TORCH[cell](5, 4, batch_first=True, bidirectional=True)

@@ -8,7 +8,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
@@ -19,8 +18,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from asr.config import ModelConfig
 from asr.model.network import Network
 from asr.model.recurrent import RecurrentLayer
-
-ROUNDS = 15
+from tests.benchmarks.turns import report, take_turns
 
 
 class PackedLayer(nn.Module):
@@ -28,7 +26,7 @@ class PackedLayer(nn.Module):
 
     def __init__(self, cell, input_size, hidden):
         super().__init__()
-        kind = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[cell]
+        kind = {"lstm": nn.LSTM, "gru-after": nn.GRU, "rnn-tanh": nn.RNN}[cell]
         self.layer = kind(input_size, hidden, batch_first=True, bidirectional=True)
         self.output_size = 2 * hidden
 
@@ -41,30 +39,7 @@ class PackedLayer(nn.Module):
         )[0]
 
 
-def take_turns(contestants, rounds=ROUNDS):
-    """Return the sorted times of each contestant, seconds; the first is for warmth."""
-    times = {name: [] for name in contestants}
-    for turn in range(rounds + 1):
-        for name, run in contestants.items():
-            began = time.perf_counter()
-            run()
-            if turn:
-                times[name].append(time.perf_counter() - began)
-    return {name: sorted(values) for name, values in times.items()}
-
-
-def report(title, times, base):
-    print(f"\n{title}")
-    for name, values in times.items():
-        ratios = [b / v for b, v in zip(times[base], values, strict=True)]
-        print(
-            f"  {name:<28} median {1000 * statistics.median(values):6.0f} ms "
-            f"({1000 * values[0]:.0f} to {1000 * values[-1]:.0f})   "
-            f"{statistics.median(ratios):.2f} times as fast as {base}"
-        )
-
-
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("cell", ["lstm", "gru-after", "rnn-tanh"])
 def test_bidirectional_layer(cell):
     """A layer 320 -> 2 x 320, batch 16 of 250 frames, forward and backward."""
     inputs = torch.randn(16, 250, 320, requires_grad=True)
@@ -78,10 +53,9 @@ def test_bidirectional_layer(cell):
         }
     )
     report(f"bidirectional {cell}", times, "packed nn module")
-    # The LSTM is what is promised; PyTorch's other cells are slow either way.
-    if cell == "lstm":
-        medians = {k: statistics.median(v) for k, v in times.items()}
-        assert medians["packed nn module"] >= 3 * medians["ours"]
+    medians = {k: statistics.median(v) for k, v in times.items()}
+    # How much it is depends on the processor, and for the LSTM it is the most.
+    assert medians["packed nn module"] >= (3 if cell == "lstm" else 1) * medians["ours"]
 
 
 def test_training_step_of_the_whole_network():
