@@ -11,6 +11,8 @@ import torch
 from asr.model.recurrent import RecurrentLayer
 from tests.benchmarks.turns import report, take_turns
 
+#: What a machine with other work may hide.
+SLACK = 1.1
 #: What each contestant runs: the layer's cell and its method.
 CONTESTANTS = {
     "LSTM, PyTorch": ("lstm", "run_padded"),
@@ -41,6 +43,6 @@ def test_a_training_step_of_a_layer(bidirectional, batch, frames):
     medians = {name: statistics.median(values) for name, values in times.items()}
     for kernel in ("GRU after, kernel", "GRU before, kernel"):
         if bidirectional:
-            assert medians[kernel] <= medians["LSTM, PyTorch"]
-        assert medians[kernel] <= medians["GRU after, PyTorch"]
-    assert medians["vanilla, kernel"] <= medians["vanilla, PyTorch"]
+            assert medians[kernel] <= SLACK * medians["LSTM, PyTorch"]
+        assert medians[kernel] <= SLACK * medians["GRU after, PyTorch"]
+    assert medians["vanilla, kernel"] <= SLACK * medians["vanilla, PyTorch"]
