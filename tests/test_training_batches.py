@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.audio import read_audio
-from asr.augment import change_speed
+from asr.augment.waveform import change_speed
 from asr.config import FeatureConfig, ModelConfig
 from asr.errors import AudioError
 from asr.manifest import Utterance

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from asr.audio import Samples, read_audio
-from asr.augment import change_speed, draw_speed, generator
+from asr.augment import generator
+from asr.augment.waveform import change_speed, draw_speed
 from asr.config import Config
 from asr.features import cut_batches, pad_samples
 from asr.lengths import output_frames

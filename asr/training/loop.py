@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from asr import __version__
-from asr.augment import generator, spec_augment
+from asr.augment import generator
+from asr.augment.spectrogram import spec_augment
 from asr.errors import TrainingError
 from asr.files import write_text
 from asr.model.acoustic import AcousticModel

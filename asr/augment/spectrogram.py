@@ -1,37 +1,13 @@
-"""Waveform and spectrogram augmentation.
+"""SpecAugment: bands and stretches of time hidden from the network.
 
-Every draw comes from a generator keyed by (seed, epoch, utterance), so an utterance is
-changed in the same way whoever shares its batch and however many workers read it.
+Shape letters: B utterances, T frames, F features a frame.
 """
-
-import hashlib
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from asr.audio import Samples, resample
 from asr.config import AugmentConfig
-
-
-def generator(*key: object) -> np.random.Generator:
-    """Return a generator that depends on the key's values and on nothing else."""
-    text = "\x1f".join(str(part) for part in key).encode()
-    digest = hashlib.blake2b(text, digest_size=8).digest()
-    return np.random.default_rng(int.from_bytes(digest, "little"))
-
-
-def draw_speed(config: AugmentConfig, draws: np.random.Generator) -> float:
-    """Return one of the configured playback speeds."""
-    return float(draws.choice(np.asarray(config.speeds)))
-
-
-def change_speed(samples: Samples, speed: float) -> Samples:
-    """Return the samples played ``speed`` times as fast, pitch included, (N,) -> (N',).
-
-    Source: Ko et al., "Audio augmentation for speech recognition" (2015).
-    """
-    return resample(samples, speed, 1.0)
 
 
 def spec_augment(
