@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr.audio import AUDIO_SUFFIXES
+from asr.audio import audio_below
 from asr.errors import AudioError, ManifestError
 from asr.files import read_text
 from asr.manifest import Utterance, ids_from_paths, read_manifest
@@ -27,7 +27,7 @@ def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
     listed: list[Utterance] = []
     for path in paths:
         if path.is_dir():
-            files += _audio_below(path)
+            files += audio_below(path)
         elif path.suffix.lower() in _MANIFEST_SUFFIXES:
             found = read_manifest(path)
             if not found:
@@ -66,17 +66,6 @@ def find_texts(source: Path, text: Path | None) -> list[Utterance]:
     return [
         Utterance(id=ids_from_paths([source])[0], audio=source, text=read_text(text))
     ]
-
-
-def _audio_below(folder: Path) -> list[Path]:
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
-    )
-    if not files:
-        raise AudioError(f"{folder}: holds no audio file (looked for by suffix)")
-    return files
 
 
 def _require_distinct(utterances: Sequence[Utterance]) -> None:
