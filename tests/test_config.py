@@ -41,3 +41,19 @@ def test_calibrations_have_as_many_numbers_as_are_read(value):
     for name in ("confidence", "greedy_confidence"):
         with pytest.raises(ConfigError, match=f"decoding.{name} is out of range"):
             load_config(None, [f"decoding.{name}={value}"])
+
+
+@pytest.mark.parametrize("kind", ["rir", "noise"])
+def test_a_folder_and_its_probability_go_together(kind):
+    folder, often = f"augment.{kind}_folder=x", f"augment.{kind}_probability=0.5"
+    for half in (folder, often):
+        with pytest.raises(ConfigError, match=f"augment.{kind}_folder = .* set both"):
+            load_config(None, [half])
+    assert load_config(None, [folder, often]).augment != Config().augment
+
+
+def test_no_telephone_below_its_rate():
+    often = "augment.telephone_probability=1"
+    with pytest.raises(ConfigError, match=r"features\.sample_rate = 7999 is less"):
+        load_config(None, [often, "features.sample_rate=7999"])
+    load_config(None, [often, "features.sample_rate=8000"])

@@ -14,7 +14,15 @@ from torch import Tensor
 
 from asr.audio import Samples, read_audio
 from asr.augment import generator
-from asr.augment.waveform import change_speed, draw_speed
+from asr.augment.effects import (
+    NO_EFFECTS,
+    Effects,
+    apply_effects,
+    draw_effects,
+    draw_speed,
+)
+from asr.augment.recordings import NO_RECORDINGS, Recordings
+from asr.augment.waveform import change_speed
 from asr.config import Config
 from asr.features import cut_batches, pad_samples
 from asr.lengths import output_frames
@@ -34,6 +42,7 @@ class Planned:
     example: Example
     speed: float
     seconds: float
+    effects: Effects = NO_EFFECTS
 
 
 @dataclass(frozen=True)
@@ -63,19 +72,22 @@ def plan_epoch(
     examples: Sequence[Example],
     config: Config,
     epoch: int,
+    recordings: Recordings = NO_RECORDINGS,
 ) -> list[list[Planned]]:
-    """Return the epoch's batches: speeds drawn, lengths bucketed, order shuffled.
+    """Return the epoch's batches: effects drawn, lengths bucketed, order shuffled.
 
-    It depends on the seed, the epoch and the utterances, on nothing else. A speed at
-    which the text would no longer fit its frames is not used.
+    It depends on the seed, the epoch, the utterances and the recordings they are
+    augmented with, on nothing else. A speed at which the text would no longer fit its
+    frames is not used.
     """
     planned = []
     for example in examples:
-        draws = generator(config.seed, epoch, example.utterance.id, "speed")
-        speed = draw_speed(config.augment, draws)
+        key = (config.seed, epoch, example.utterance.id)
+        speed = draw_speed(config.augment, generator(*key, "speed"))
         if output_frames(example.duration / speed, config) < example.frames_needed:
             speed = min(speed, 1.0)
-        planned.append(Planned(example, speed, example.duration / speed))
+        effects = draw_effects(config.augment, recordings, *key)
+        planned.append(Planned(example, speed, example.duration / speed, effects))
     draws = generator(config.seed, epoch, "order")
     jitter = 1 + draws.uniform(-LENGTH_JITTER, LENGTH_JITTER, len(planned))
     order = np.argsort([p.seconds for p in planned] * jitter, kind="stable")
@@ -137,4 +149,6 @@ def _read(item: Planned, sample_rate: int) -> Samples:
         offset=utterance.offset,
         duration=utterance.duration,
     )
-    return samples if item.speed == 1.0 else change_speed(samples, item.speed)
+    if item.speed != 1.0:
+        samples = change_speed(samples, item.speed)
+    return apply_effects(samples, item.effects, sample_rate)

@@ -101,7 +101,7 @@ class Trainer:
 
     def _run_epoch(self) -> EpochReport:
         epoch = self.progress.epoch + 1
-        plan = plan_epoch(self.data.train, self.config, epoch)
+        plan = plan_epoch(self.data.train, self.config, epoch, self.data.recordings)
         self.monitor.start_epoch(epoch, len(plan))
         # Dropout draws from torch's generator: the same in a resumed run.
         torch.manual_seed(int(generator(self.config.seed, epoch).integers(2**31)))
