@@ -200,15 +200,17 @@ def test_order_is_kept_over_many_batches(recordings):
     assert list(load_batches([], 8000)) == []
 
 
-def test_errors_name_the_file_and_come_in_their_place(recordings, tmp_path):
+@pytest.mark.parametrize("loaders", [1, 3])
+def test_errors_name_the_file_and_come_in_their_place(recordings, tmp_path, loaders):
     (tmp_path / "0.wav").write_bytes(b"RIFF but no recording")
-    batches = load_batches([planned([recordings[n]]) for n in (1, 2, 0, 1)], 8000)
+    plan = [planned([recordings[n]]) for n in (1, 2, 0, 1)]
+    batches = load_batches(plan, 8000, loaders)
     assert [next(batches).ids for _ in range(2)] == [("u1",), ("u2",)]
     with pytest.raises(AudioError, match=r"0\.wav: is not audio"):
         next(batches)
 
 
-def augmented(recordings, everything, seed=0):
+def augmented(recordings, everything, *, seed=0, **loaders):
     """Return the batches of an epoch with all augmentation on."""
     wanted = load_config(None, [*everything, f"seed={seed}", "train.batch_seconds=3"])
     many = [
@@ -217,7 +219,7 @@ def augmented(recordings, everything, seed=0):
         for e in recordings
     ]
     plan = plan_epoch(many, wanted, 1, open_recordings(wanted.augment))
-    return plan, list(load_batches(plan, 8000))
+    return plan, list(load_batches(plan, 8000, **loaders))
 
 
 def test_augmentation_depends_on_seed_epoch_and_utterance_alone(recordings, everything):
@@ -234,6 +236,15 @@ def test_augmentation_depends_on_seed_epoch_and_utterance_alone(recordings, ever
     assert all(map(equal, batches, again))
     other = augmented(recordings, everything, seed=1)[1]
     assert not all(map(equal, batches, other))
+
+
+def test_the_number_of_loaders_changes_no_bit(recordings, everything):
+    _, expected = augmented(recordings, everything)
+    assert len(expected) > 4
+    for loaders in (1, 2, 4):
+        _, batches = augmented(recordings, everything, loaders=loaders)
+        assert len(batches) == len(expected)
+        assert all(map(equal, batches, expected))
 
 
 def equal(one, other):

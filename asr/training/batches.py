@@ -1,8 +1,9 @@
-"""Batches bucketed by length, bounded in seconds, and read ahead in a thread.
+"""Batches bucketed by length, bounded in seconds, and read ahead in threads.
 
 Shape letters: B utterances, N samples, L target tokens.
 """
 
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +31,9 @@ from asr.training.examples import Example
 
 #: Batches read ahead of the one in use.
 READ_AHEAD = 4
+#: Threads that read. One keeps up with two cores that train, whatever is switched on,
+#: and more would only take these from them; cores beside a GPU have nothing else to do.
+LOADERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 #: Lengths are varied by up to this share before sorting, so that an utterance meets
 #: other batch mates in each epoch; more costs padding.
 LENGTH_JITTER = 0.1
@@ -107,18 +111,26 @@ def _seconds(planned: Planned) -> float:
     return planned.seconds
 
 
-def load_batches(plan: Sequence[list[Planned]], sample_rate: int) -> Iterator[Batch]:
-    """Yield the plan's batches, read ahead in a thread while the caller computes.
+def load_batches(
+    plan: Sequence[list[Planned]], sample_rate: int, loaders: int = LOADERS
+) -> Iterator[Batch]:
+    """Yield the plan's batches in order, read ahead while the caller computes.
+
+    Args:
+        plan: What each batch holds.
+        sample_rate: Hz.
+        loaders: Threads that read; batches are the same whatever their number, since
+            all draws stand in the plan.
 
     Raises:
         AudioError: If a recording cannot be read.
     """
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    with ThreadPoolExecutor(max_workers=loaders) as pool:
         waiting: deque[Future[Batch]] = deque()
         try:
             for items in plan:
                 waiting.append(pool.submit(_load, items, sample_rate))
-                if len(waiting) > READ_AHEAD:
+                if len(waiting) > READ_AHEAD + loaders:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
