@@ -81,17 +81,9 @@ def plan_epoch(
     """Return the epoch's batches: effects drawn, lengths bucketed, order shuffled.
 
     It depends on the seed, the epoch, the utterances and the recordings they are
-    augmented with, on nothing else. A speed at which the text would no longer fit its
-    frames is not used.
+    augmented with, on nothing else.
     """
-    planned = []
-    for example in examples:
-        key = (config.seed, epoch, example.utterance.id)
-        speed = draw_speed(config.augment, generator(*key, "speed"))
-        if output_frames(example.duration / speed, config) < example.frames_needed:
-            speed = min(speed, 1.0)
-        effects = draw_effects(config.augment, recordings, *key)
-        planned.append(Planned(example, speed, example.duration / speed, effects))
+    planned = [plan_example(e, config, epoch, recordings) for e in examples]
     draws = generator(config.seed, epoch, "order")
     jitter = 1 + draws.uniform(-LENGTH_JITTER, LENGTH_JITTER, len(planned))
     order = np.argsort([p.seconds for p in planned] * jitter, kind="stable")
@@ -99,6 +91,21 @@ def plan_epoch(
         [planned[n] for n in order], _seconds, config.train.batch_seconds
     )
     return [batches[n] for n in draws.permutation(len(batches))]
+
+
+def plan_example(
+    example: Example, config: Config, epoch: int, recordings: Recordings
+) -> Planned:
+    """Return what an epoch does to an example, whatever else is trained on.
+
+    A speed at which the text would no longer fit its frames is not used.
+    """
+    key = (config.seed, epoch, example.utterance.id)
+    speed = draw_speed(config.augment, generator(*key, "speed"))
+    if output_frames(example.duration / speed, config) < example.frames_needed:
+        speed = min(speed, 1.0)
+    effects = draw_effects(config.augment, recordings, *key)
+    return Planned(example, speed, example.duration / speed, effects)
 
 
 def plan_in_order(examples: Sequence[Example], seconds: float) -> list[list[Planned]]:
@@ -140,7 +147,7 @@ def load_batches(
 
 
 def _load(items: Sequence[Planned], sample_rate: int) -> Batch:
-    signals = [_read(item, sample_rate) for item in items]
+    signals = [read_planned(item, sample_rate) for item in items]
     samples, sample_lengths = pad_samples(signals)
     targets = [torch.tensor(item.example.targets) for item in items]
     return Batch(
@@ -153,7 +160,12 @@ def _load(items: Sequence[Planned], sample_rate: int) -> Batch:
     )
 
 
-def _read(item: Planned, sample_rate: int) -> Samples:
+def read_planned(item: Planned, sample_rate: int) -> Samples:
+    """Return an example's samples as its epoch hears them, shape (N,).
+
+    Raises:
+        AudioError: If a recording cannot be read.
+    """
     utterance = item.example.utterance
     samples = read_audio(
         utterance.audio,
