@@ -10,6 +10,7 @@ from asr import __version__
 from asr.errors import AsrError, printable
 
 from .align import align
+from .augment import augment
 from .check import check
 from .lm import lm
 from .prep import prep
@@ -29,7 +30,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (prep, check, train, lm, tune, transcribe, align, score, synth):
+for command in (
+    *(prep, check, augment, train, lm, tune),
+    *(transcribe, align, score, synth),
+):
     app.command(no_args_is_help=True)(command)
 
 

@@ -156,7 +156,7 @@ def test_words_for_what_happened():
     effects = Effects(room, Noise(noise, 0.5, 12.04), True, -3.0)
     assert describe(effects, 9.99) == [
         "room hall.wav, channel 2",
-        "noise street/babble.flac from 25.0 s, 12.0 dB",
+        "noise street/babble.flac at 12.0 dB, from 25.0 s",
         "telephone",
         "gain -3.0 dB",
     ]

@@ -103,7 +103,9 @@ def describe(effects: Effects, seconds: float) -> list[str]:
         words.append(f"room {response.name}{channel}")
     if noise := effects.noise:
         start = noise_start(noise.file, noise.place, seconds)
-        words.append(f"noise {noise.file.name} from {start:.1f} s, {noise.snr:.1f} dB")
+        words.append(
+            f"noise {noise.file.name} at {noise.snr:.1f} dB, from {start:.1f} s"
+        )
     if effects.telephone:
         words.append("telephone")
     if effects.gain:
