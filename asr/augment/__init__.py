@@ -1,4 +1,4 @@
-"""Waveform and spectrogram augmentation, drawn by key."""
+"""Waveform and spectrogram augmentation, drawn by key; README.md has what each does."""
 
 from asr.augment.draws import generator
 

@@ -8,9 +8,13 @@ import soundfile
 
 from asr.augment.recordings import open_recordings
 from asr.manifest import Utterance
+from asr.model.acoustic import AcousticModel
 from asr.settings import load_config
+from asr.tokens import Tokens
 from asr.training.batches import load_batches, plan_epoch
-from asr.training.examples import Example
+from asr.training.examples import Data, Example
+from asr.training.loop import Trainer
+from asr.training.monitor import Monitor
 
 RATE = 16000
 #: Seconds of the utterances, and how many.
@@ -36,14 +40,21 @@ def corpus(folder):
     return found
 
 
+def effects(folder):
+    """Return the settings of room, noise, telephone and gain, each always."""
+    return (
+        [f"augment.rir_folder={folder / 'rir'}", "augment.rir_probability=1"],
+        [f"augment.noise_folder={folder / 'noise'}", "augment.noise_probability=1"],
+        ["augment.telephone_probability=1"],
+        ["augment.gain_probability=1"],
+    )
+
+
 def test_loading(tmp_path):
     """Each effect, always; then all of them, by the number of loaders."""
     examples = corpus(tmp_path)
-    room = [f"augment.rir_folder={tmp_path / 'rir'}", "augment.rir_probability=1"]
-    noise = [f"augment.noise_folder={tmp_path / 'noise'}"]
-    noise += ["augment.noise_probability=1"]
-    telephone = ["augment.telephone_probability=1"]
-    everything = [*room, *noise, *telephone, "augment.gain_probability=1"]
+    room, noise, telephone, gain = effects(tmp_path)
+    everything = [*room, *noise, *telephone, *gain]
     contestants = {
         "as recorded": (["augment.speeds=[1.0]"], 1),
         "speed": ([], 1),
@@ -65,12 +76,43 @@ def test_loading(tmp_path):
             if turn:
                 rates[name].append(audio / (time.perf_counter() - began))
                 cores[name].append(audio / (time.process_time() - busy))
-    print("\nloading, seconds of audio a second")
+    report("loading", rates)
+    report("loading, of one core", cores)
+    # Else training, at some 250 times real time on two cores, would wait for it.
+    assert statistics.median(cores["everything"]) > 250
+
+
+def test_training_beside_loading(tmp_path):
+    """Steps of the default network, fed by so many loaders."""
+    examples = corpus(tmp_path)
+    everything = [setting for part in effects(tmp_path) for setting in part]
+    contestants = {
+        "speed, 1 loader": ([], 1),
+        "everything, 1 loader": (everything, 1),
+        "everything, 2 loaders": (everything, 2),
+        "everything, 4 loaders": (everything, 4),
+    }
+    model = AcousticModel(load_config(None), Tokens(("<blank>", "a")))
+    trainer = Trainer(model.train(), Data([], []), tmp_path, Monitor())
+    rates = {name: [] for name in contestants}
+    for turn in range(5):
+        for name, (settings, loaders) in contestants.items():
+            config = load_config(None, settings)
+            plan = plan_epoch(examples, config, 1, open_recordings(config.augment))
+            began = time.perf_counter()
+            audio = 0.0
+            for batch in load_batches(plan, RATE, loaders):
+                trainer._step(batch, 1, 0.5)
+                audio += batch.seconds
+            if turn:
+                rates[name].append(audio / (time.perf_counter() - began))
+    report("training", rates)
+
+
+def report(title, rates):
+    print(f"\n{title}, seconds of audio a second")
     for name, found in rates.items():
         print(
             f"  {name:<22} median {statistics.median(found):6.0f} "
-            f"({min(found):.0f} to {max(found):.0f}), "
-            f"of one core {statistics.median(cores[name]):.0f}"
+            f"({min(found):.0f} to {max(found):.0f})"
         )
-    # Else training, at some 250 times real time on two cores, would wait for it.
-    assert statistics.median(cores["everything"]) > 250
