@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,6 +107,16 @@ def test_a_page_that_stands_alone(utterances, config, tmp_path):
     widths = [float(image["width"].rstrip("%")) for image in seen.all("img")]
     assert max(widths) == 100
     assert f'noise_folder = "{config.augment.noise_folder}"' in seen.shown
+
+
+def test_cepstra_are_called_so(utterances, config, tmp_path):
+    wanted = replace(config, features=replace(config.features, kind="mfcc", num_ceps=9))
+    told = []
+    page = write_examples(utterances[0], tmp_path, wanted, number=3, tell=told.append)
+    assert "masked cepstra" in " ".join(told)
+    shown = Page(page.read_text(encoding="utf-8")).shown
+    assert "Pictures show the cepstra" in shown
+    assert 'in training by features.cmvn = "global"' in shown
 
 
 def test_what_others_wrote_is_shown_as_it_is(utterances, config, tmp_path):

@@ -15,7 +15,7 @@ from asr.augment import generator
 from asr.augment.effects import describe
 from asr.augment.recordings import open_recordings
 from asr.augment.spectrogram import Masks, draw_masks, spec_augment
-from asr.config import AugmentConfig, Config
+from asr.config import AugmentConfig, Config, FeatureConfig
 from asr.errors import ConfigError, FileError, ManifestError, TrainingError, some
 from asr.features import Features, pad_samples
 from asr.files import check_writable, file_name, replacing, require_apart
@@ -206,7 +206,7 @@ def _take(
     drawn = list(drawn or ())
     peak = float(np.abs(samples).max())
     features, masks = _features(samples, config, key)
-    drawn += _mask_words(masks, config.features.frame_shift)
+    drawn += _mask_words(masks, config.features)
     if peak > 1:
         samples = samples / np.float32(peak)
         drawn.append(f"here {20 * np.log10(peak):.1f} dB quieter, so as not to clip")
@@ -235,14 +235,15 @@ def _features(
     return masked[0].numpy(), masks
 
 
-def _mask_words(masks: Masks, frame_shift: float) -> list[str]:
+def _mask_words(masks: Masks, config: FeatureConfig) -> list[str]:
+    shift, kind = config.frame_shift, "bands" if config.kind == "log-mel" else "cepstra"
     bands = [f"{first}–{end - 1}" for first, end in sorted(masks.bands) if end > first]
     times = [
-        f"{first * frame_shift:.2f}–{end * frame_shift:.2f} s"
+        f"{first * shift:.2f}–{end * shift:.2f} s"
         for first, end in sorted(masks.times)
         if end > first
     ]
-    words = [f"masked bands {', '.join(bands)}"] if bands else []
+    words = [f"masked {kind} {', '.join(bands)}"] if bands else []
     return words + ([f"masked time {', '.join(times)}"] if times else [])
 
 
