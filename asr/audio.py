@@ -24,6 +24,8 @@ AUDIO_SUFFIXES = frozenset(
 
 #: Seconds. A header written before its recording was finished claims years.
 LONGEST = 1e7
+#: Frames read at once where all of a recording is gone through.
+_BLOCK = 1 << 16
 
 _lock = threading.Lock()
 #: How many want quiet now, and where standard error was led before.
@@ -50,8 +52,48 @@ def audio_info(path: Path) -> AudioInfo:
         return AudioInfo(file.samplerate, file.channels, file.frames / file.samplerate)
 
 
+def audio_below(folder: Path) -> list[Path]:
+    """Return the audio files in a folder and the folders in it, by suffix, sorted.
+
+    Raises:
+        AudioError: If there is none.
+    """
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+    )
+    if not files:
+        raise AudioError(f"{folder}: holds no audio file (looked for by suffix)")
+    return files
+
+
+def audio_blocks(path: Path) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield all of a recording in blocks, (N, C): its own rate and channels.
+
+    Raises:
+        AudioError: If the file cannot be read to its end, or holds samples that are
+            not finite.
+    """
+    with _open(path) as file:
+        while True:
+            try:
+                block = file.read(_BLOCK, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                raise _breaks_off(path, error) from None
+            if not len(block):
+                return
+            _require_finite(path, block)
+            yield block
+
+
 def read_audio(
-    path: Path, sample_rate: int, *, offset: float = 0.0, duration: float | None = None
+    path: Path,
+    sample_rate: int,
+    *,
+    offset: float = 0.0,
+    duration: float | None = None,
+    channel: int | None = None,
 ) -> Samples:
     """Return mono samples at ``sample_rate`` Hz, shape (N,), in [-1, 1].
 
@@ -62,6 +104,7 @@ def read_audio(
         sample_rate: Rate wanted, Hz.
         offset: Where to start, seconds.
         duration: How much to read, seconds; None reads to the end.
+        channel: The only one to take, counted from 0; None averages all.
 
     Raises:
         AudioError: If the file cannot be read, holds nothing at that place, or holds
@@ -85,12 +128,13 @@ def read_audio(
             file.seek(start)
             frames = file.read(count, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            raise AudioError(f"{path}: breaks off while reading: {error}") from None
+            raise _breaks_off(path, error) from None
         rate = file.samplerate
-    samples = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1)
-    # One NaN in a floating-point recording would turn every weight into NaN.
-    if not np.isfinite(samples).all():
-        raise AudioError(f"{path}: holds samples that are not finite numbers")
+    if channel is None:
+        samples = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1)
+    else:
+        samples = np.ascontiguousarray(frames[:, channel])
+    _require_finite(path, samples)
     samples = resample(samples, rate, sample_rate)
     if not len(samples):
         raise AudioEndError(f"{path}: holds no samples")
@@ -130,6 +174,16 @@ def resample(samples: Samples, source: float, target: float) -> Samples:
         return samples
     converted: Samples = soxr.resample(samples, source, target)
     return converted
+
+
+def _require_finite(path: Path, samples: npt.NDArray[np.float32]) -> None:
+    # One NaN in a floating-point recording would turn every weight into NaN.
+    if not np.isfinite(samples).all():
+        raise AudioError(f"{path}: holds samples that are not finite numbers")
+
+
+def _breaks_off(path: Path, error: soundfile.LibsndfileError) -> AudioError:
+    return AudioError(f"{path}: breaks off while reading: {error}")
 
 
 def _open(path: Path) -> soundfile.SoundFile:

@@ -94,6 +94,23 @@ class AugmentConfig:
 
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     """Playback speeds, one drawn for each utterance and epoch (Ko et al. 2015)."""
+    rir_folder: str = ""
+    """Recordings of rooms' impulse responses (Ko et al. 2017), with all below it; ""
+    none. A relative path starts at the current folder."""
+    rir_probability: float = 0.0
+    """Share of the utterances that are heard in one of these rooms."""
+    noise_folder: str = ""
+    """Recordings of noise (Snyder et al. 2015), likewise."""
+    noise_probability: float = 0.0
+    """Share of the utterances to which a stretch of noise is added."""
+    noise_snr: tuple[float, ...] = (5.0, 20.0)
+    """Speech over noise, dB: the lowest and highest ratio drawn."""
+    telephone_probability: float = 0.0
+    """Share of the utterances that pass a telephone: 8 kHz, mu-law (ITU-T G.711)."""
+    gain_probability: float = 0.0
+    """Share of the utterances whose level is changed."""
+    gain_range: tuple[float, ...] = (-12.0, 6.0)
+    """By so many dB, the least and the most."""
     freq_masks: int = 2
     """SpecAugment (Park et al. 2019): how many bands are masked, how wide at most."""
     freq_mask_width: int = 20
@@ -110,7 +127,22 @@ class AugmentConfig:
         for name in ("freq_masks", "freq_mask_width", "time_masks"):
             _require(getattr(self, name) >= 0, f"augment.{name}", "0 or more")
         _require(self.time_mask_width >= 0, "augment.time_mask_width", "0 or more")
-        _require(0 <= self.time_mask_share <= 1, "augment.time_mask_share", "0 to 1")
+        for name in ("time_mask_share", "rir_probability", "noise_probability"):
+            _require(0 <= getattr(self, name) <= 1, f"augment.{name}", "0 to 1")
+        for name in ("telephone_probability", "gain_probability"):
+            _require(0 <= getattr(self, name) <= 1, f"augment.{name}", "0 to 1")
+        for name in ("noise_snr", "gain_range"):
+            pair = getattr(self, name)
+            holds = len(pair) == 2 and -100 <= pair[0] <= pair[1] <= 100
+            _require(holds, f"augment.{name}", "two of -100 to 100, the lower first")
+        for kind in ("rir", "noise"):
+            folder = getattr(self, f"{kind}_folder")
+            probability = getattr(self, f"{kind}_probability")
+            if bool(folder) != bool(probability):
+                raise ConfigError(
+                    f'augment.{kind}_folder = "{folder}" and augment.{kind}_probability'
+                    f" = {probability:g} do not go together; set both, or neither"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +280,11 @@ class Config:
             raise ConfigError(
                 'features.cmvn = "none" leaves no mean for SpecAugment to mask with; '
                 "set augment.freq_masks and augment.time_masks to 0, or choose another"
+            )
+        if self.augment.telephone_probability and self.features.sample_rate < 8000:
+            raise ConfigError(
+                f"features.sample_rate = {self.features.sample_rate} is less than a "
+                "telephone's 8000; set augment.telephone_probability to 0"
             )
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from asr.errors import FileError
 
+#: Characters that a file's name cannot hold on some system, and what escapes them.
+_ESCAPED = str.maketrans({c: f"%{ord(c):02X}" for c in '%/\\:*?"<>|'})
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -67,6 +70,15 @@ def check_writable(path: Path) -> None:
         raise FileError(
             f"{path}: cannot be written: {error.strerror or error}"
         ) from error
+
+
+def file_name(name: str) -> str:
+    """Return a name, as an utterance's id, as every system takes it for a file's.
+
+    >>> file_name("anna/take:1")
+    'anna%2Ftake%3A1'
+    """
+    return name.translate(_ESCAPED)
 
 
 def require_apart(output: Path, inputs: Iterable[Path | None]) -> None:

@@ -50,6 +50,15 @@ class Utterance:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+def is_manifest(path: Path) -> bool:
+    """Return whether a file's name is a manifest's: .jsonl or .json.
+
+    >>> is_manifest(Path("train.JSONL")), is_manifest(Path("talk.wav"))
+    (True, False)
+    """
+    return path.suffix.lower() in (".jsonl", ".json")
+
+
 def read_manifest(path: Path) -> list[Utterance]:
     """Return the utterances of a JSON-lines manifest, in its order.
 

@@ -24,6 +24,9 @@ def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
             the wrong type or out of range; the message names file and key.
     """
     tree: dict[str, Any] = {}
+    # What is wrong with the file alone, said with its name unless --set puts it right:
+    # a folder on this machine may be all that a file of everybody's lacks.
+    wrong: ConfigError | None = None
     if path is not None:
         try:
             tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -31,14 +34,16 @@ def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
             raise ConfigError(f"{path}: no such config file") from None
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"{path}: is not a TOML file: {error}") from None
-        # Checked before --set is laid over it, so that the message names the file.
         try:
             config_from_dict(tree)
         except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from None
-    for setting in settings:
-        _apply(tree, setting)
-    return config_from_dict(tree)
+            wrong = ConfigError(f"{path}: {error}")
+    try:
+        for setting in settings:
+            _apply(tree, setting)
+        return config_from_dict(tree)
+    except ConfigError as error:
+        raise (wrong or error) from None
 
 
 def with_settings(config: Config, settings: Sequence[str], section: str) -> Config:

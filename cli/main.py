@@ -10,6 +10,7 @@ from asr import __version__
 from asr.errors import AsrError, printable
 
 from .align import align
+from .augment import augment
 from .check import check
 from .compare import compare
 from .gradients import gradients
@@ -32,8 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(prep, check, train, lm, tune, transcribe, align, score),
-    *(gradients, compare, synth),
+    *(prep, check, augment, train, lm, tune),
+    *(transcribe, align, score, gradients, compare, synth),
 ):
     app.command(no_args_is_help=True)(command)
 

@@ -94,6 +94,37 @@ def trained(prepared, small, tmp_path_factory) -> Path:
     return out
 
 
+@pytest.fixture(scope="session")
+def sounds(tmp_path_factory) -> Path:
+    """A folder with noise/ (short, long) and rir/ (one room, one of two channels)."""
+    folder = tmp_path_factory.mktemp("sounds")
+    rng = np.random.default_rng(0)
+    for name in ("noise", "rir/rooms"):
+        (folder / name).mkdir(parents=True)
+    soundfile.write(folder / "noise/short.wav", 0.1 * rng.standard_normal(2400), RATE)
+    long = 0.1 * rng.standard_normal((33075, 2))
+    soundfile.write(folder / "noise/long.flac", long, 11025)
+    decay = np.exp(-np.arange(1600) / 300)
+    for name, channels in (("hall.wav", 1), ("rooms/two.wav", 2)):
+        tail = 0.1 * decay[:, None] * rng.standard_normal((1600, channels))
+        tail[0] = 0.5
+        # The direct path comes late, as where somebody recorded first and clapped then.
+        waiting = np.zeros((400, channels))
+        soundfile.write(folder / "rir" / name, np.concatenate([waiting, tail]), RATE)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def everything(sounds) -> list[str]:
+    """Settings that switch all augmentation of waveforms on."""
+    return [
+        f"augment.noise_folder={sounds / 'noise'}",
+        f"augment.rir_folder={sounds / 'rir'}",
+        *("augment.noise_probability=0.7", "augment.rir_probability=0.5"),
+        *("augment.telephone_probability=0.3", "augment.gain_probability=0.5"),
+    ]
+
+
 @pytest.fixture
 def driver(tmp_path) -> Iterator[Driver]:
     """A browser to be driven."""

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.audio import AUDIO_SUFFIXES, audio_info, read_audio, resample
+from asr.audio import (
+    AUDIO_SUFFIXES,
+    audio_below,
+    audio_blocks,
+    audio_info,
+    read_audio,
+    resample,
+)
 from asr.errors import AudioError
 
 RATE = 16000
@@ -59,6 +66,33 @@ def test_channels_are_averaged(tmp_path):
     samples = read_audio(tmp_path / "a.wav", RATE)
     np.testing.assert_allclose(samples, tone() / 2, atol=1e-7)
     assert samples.dtype == np.float32
+
+
+def test_one_channel_can_be_taken(tmp_path):
+    both = np.stack([tone(), tone(880)], axis=1)
+    soundfile.write(tmp_path / "a.wav", both, RATE, subtype="FLOAT")
+    for channel, frequency in enumerate([440, 880]):
+        samples = read_audio(tmp_path / "a.wav", RATE, channel=channel)
+        np.testing.assert_array_equal(samples, tone(frequency))
+
+
+def test_blocks_are_the_recording(tmp_path):
+    frames = np.stack([tone(seconds=10), tone(880, 10)], axis=1)
+    soundfile.write(tmp_path / "a.wav", frames, RATE, subtype="FLOAT")
+    blocks = list(audio_blocks(tmp_path / "a.wav"))
+    assert len(blocks) > 1
+    np.testing.assert_array_equal(np.concatenate(blocks), frames)
+
+
+def test_audio_is_found_below_a_folder(tmp_path):
+    (tmp_path / "b").mkdir()
+    for name in ("z.WAV", "b/a.flac", "README.md"):
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in audio_below(tmp_path)]
+    assert found == ["b/a.flac", "z.WAV"]
+    (tmp_path / "c").mkdir()
+    with pytest.raises(AudioError, match="holds no audio file"):
+        audio_below(tmp_path / "c")
 
 
 @pytest.mark.parametrize("rate", [8000, 44100, 48000])
@@ -138,3 +172,11 @@ def test_a_recording_that_breaks_off(tmp_path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(AudioError, match="breaks off while reading"):
         read_audio(path, RATE)
+    with pytest.raises(AudioError, match="breaks off while reading"):
+        list(audio_blocks(path))
+
+
+def test_blocks_are_finite(tmp_path):
+    write_not_a_number(tmp_path / "a.wav")
+    with pytest.raises(AudioError, match=r"a\.wav: holds samples .* not finite"):
+        list(audio_blocks(tmp_path / "a.wav"))

@@ -54,3 +54,19 @@ def test_calibrations_have_as_many_numbers_as_are_read(value):
 def test_a_setting_of_another_cell_is_refused(settings, message):
     with pytest.raises(ConfigError, match=message):
         load_config(None, [f"model.{setting}" for setting in settings])
+
+
+@pytest.mark.parametrize("kind", ["rir", "noise"])
+def test_a_folder_and_its_probability_go_together(kind):
+    folder, often = f"augment.{kind}_folder=x", f"augment.{kind}_probability=0.5"
+    for half in (folder, often):
+        with pytest.raises(ConfigError, match=f"augment.{kind}_folder = .* set both"):
+            load_config(None, [half])
+    assert load_config(None, [folder, often]).augment != Config().augment
+
+
+def test_no_telephone_below_its_rate():
+    often = "augment.telephone_probability=1"
+    with pytest.raises(ConfigError, match=r"features\.sample_rate = 7999 is less"):
+        load_config(None, [often, "features.sample_rate=7999"])
+    load_config(None, [often, "features.sample_rate=8000"])

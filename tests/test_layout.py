@@ -195,6 +195,11 @@ def test_torch_stays_out_when_the_rooms_below_it_are_loaded():
     assert "torch" not in loaded
 
 
+def test_samples_are_augmented_without_torch():
+    below = [m for m in MODULES if room(m) == "augment" and "spectrogram" not in m]
+    assert "torch" not in loaded_by(f"import {', '.join(below)}")
+
+
 def test_model_metadata_are_read_without_torch():
     assert "torch" not in loaded_by("import asr.model.file")
     rooms = [name for name in MODULES if room(name) == "comparison"]

@@ -12,7 +12,7 @@ import soundfile
 from PIL import Image
 
 from asr.pages import pictures
-from asr.pages.pictures import HEIGHT, WIDTH, excerpt, spectrogram
+from asr.pages.pictures import HEIGHT, WIDTH, excerpt, shaded, spectrogram
 
 RATE = 16000
 
@@ -116,6 +116,16 @@ def test_channels_are_averaged_and_wild_samples_tamed(tmp_path):
     samples, _ = heard(excerpt(tmp_path / "wild.wav"))
     assert np.isfinite(samples).all()
     assert samples.any()
+
+
+def test_shades_go_from_dark_to_light_and_upwards():
+    values = np.linspace(-0.5, 1.5, 12).reshape(4, 3)
+    image = Image.open(io.BytesIO(shaded(values)))
+    assert image.size == (4, 3)
+    pixels = np.asarray(image)[::-1].T
+    assert (np.diff(pixels.ravel().astype(int)) >= 0).all()
+    assert pixels.min() == 0
+    assert pixels.max() == pictures._SHADES - 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 100, 300, 511, 512])

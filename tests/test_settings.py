@@ -49,6 +49,8 @@ CONFIGS = st.builds(
     augment=st.builds(
         AugmentConfig,
         speeds=st.lists(st.floats(0.5, 2), min_size=1).map(tuple),
+        noise_snr=st.tuples(st.floats(-100, 0), st.floats(0, 100)),
+        gain_probability=st.floats(0, 1),
         freq_masks=st.integers(0, 9),
         time_mask_width=POSITIVE,
     ),
@@ -144,6 +146,12 @@ def test_settings_in_toml_syntax_or_as_bare_words(setting, section, name, value)
         ("augment.speeds=[1.0, nan]", "it must be a number"),
         ("augment.speeds=[3.0]", r"augment\.speeds is out of range"),
         ("augment.freq_masks=-1", r"augment\.freq_masks is out of range"),
+        ("augment.gain_probability=1.1", r"augment\.gain_probability is out of range"),
+        ("augment.noise_probability=-1", r"augment\.noise_probability is out of"),
+        ("augment.gain_range=[1.0]", r"augment\.gain_range is out of .* lower first"),
+        ("augment.gain_range=[3, 1]", r"augment\.gain_range is out of range"),
+        ("augment.noise_snr=[0, 5, 9]", r"augment\.noise_snr is out of range"),
+        ("augment.noise_snr=[0, 1000]", r"augment\.noise_snr is out of range"),
         ("tokens.size=1", r"tokens\.size is out of range"),
         ("features.low_freq=8000.0", r"features\.low_freq is out of range"),
         ("features.high_freq=8001.0", r"features\.high_freq is out of range"),
@@ -179,6 +187,18 @@ def test_messages_name_the_file(tmp_path, text, message):
     (tmp_path / "c.toml").write_text(text)
     with pytest.raises(ConfigError, match=message):
         load_config(tmp_path / "c.toml", ["seed=1"])
+
+
+def test_a_file_may_lack_what_is_set(tmp_path):
+    """A folder of this machine, for a file of every machine's."""
+    path = tmp_path / "c.toml"
+    path.write_text("[augment]\nnoise_probability = 0.5\n")
+    with pytest.raises(ConfigError, match=r"c\.toml: augment\.noise_folder = "):
+        load_config(path)
+    config = load_config(path, ["augment.noise_folder=here"])
+    assert config.augment.noise_folder == "here"
+    with pytest.raises(ConfigError, match=r"c\.toml: augment\.noise_folder = "):
+        load_config(path, ["seed"])
 
 
 def test_files_that_cannot_be_read(tmp_path):

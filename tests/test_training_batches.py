@@ -1,3 +1,4 @@
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.audio import read_audio
-from asr.augment import change_speed
+from asr.augment.effects import Effects
+from asr.augment.recordings import open_recordings
+from asr.augment.waveform import change_speed
 from asr.config import FeatureConfig, ModelConfig
 from asr.errors import AudioError
 from asr.manifest import Utterance
-from asr.settings import config_from_dict
+from asr.settings import config_from_dict, load_config
 from asr.training.batches import (
     READ_AHEAD,
     Planned,
@@ -197,12 +200,70 @@ def test_order_is_kept_over_many_batches(recordings):
     assert list(load_batches([], 8000)) == []
 
 
-def test_errors_name_the_file_and_come_in_their_place(recordings, tmp_path):
+@pytest.mark.parametrize("loaders", [1, 3])
+def test_errors_name_the_file_and_come_in_their_place(recordings, tmp_path, loaders):
     (tmp_path / "0.wav").write_bytes(b"RIFF but no recording")
-    batches = load_batches([planned([recordings[n]]) for n in (1, 2, 0, 1)], 8000)
+    plan = [planned([recordings[n]]) for n in (1, 2, 0, 1)]
+    batches = load_batches(plan, 8000, loaders)
     assert [next(batches).ids for _ in range(2)] == [("u1",), ("u2",)]
     with pytest.raises(AudioError, match=r"0\.wav: is not audio"):
         next(batches)
+
+
+def augmented(recordings, everything, *, seed=0, **loaders):
+    """Return the batches of an epoch with all augmentation on."""
+    wanted = load_config(None, [*everything, f"seed={seed}", "train.batch_seconds=3"])
+    many = [
+        replace(e, utterance=replace(e.utterance, id=f"{e.utterance.id}-{n}"))
+        for n in range(8)
+        for e in recordings
+    ]
+    plan = plan_epoch(many, wanted, 1, open_recordings(wanted.augment))
+    return plan, list(load_batches(plan, 8000, **loaders))
+
+
+def test_augmentation_depends_on_seed_epoch_and_utterance_alone(recordings, everything):
+    plan, batches = augmented(recordings, everything)
+    effects = [item.effects for items in plan for item in items]
+    assert sum(e != Effects() for e in effects) > len(effects) / 2
+    for items, batch in zip(plan, batches, strict=True):
+        for row, item in enumerate(items):
+            [alone] = load_batches([[item]], 8000)
+            length = int(batch.sample_lengths[row])
+            assert torch.equal(batch.samples[row, :length], alone.samples[0])
+            assert not batch.samples[row, length:].any()
+    again = augmented(recordings, everything)[1]
+    assert all(map(equal, batches, again))
+    other = augmented(recordings, everything, seed=1)[1]
+    assert not all(map(equal, batches, other))
+
+
+def test_the_number_of_loaders_changes_no_bit(recordings, everything):
+    _, expected = augmented(recordings, everything)
+    assert len(expected) > 4
+    for loaders in (1, 2, 4):
+        _, batches = augmented(recordings, everything, loaders=loaders)
+        assert len(batches) == len(expected)
+        assert all(map(equal, batches, expected))
+
+
+def equal(one, other):
+    return one.ids == other.ids and torch.equal(one.samples, other.samples)
+
+
+def test_noise_that_is_gone_is_named(recordings, everything, sounds, tmp_path):
+    shutil.copytree(sounds / "noise", tmp_path / "noise")
+    noise = f"augment.noise_folder={tmp_path / 'noise'}"
+    wanted = load_config(None, [*everything, noise, "augment.noise_probability=1"])
+    plan = plan_epoch(recordings, wanted, 1, open_recordings(wanted.augment))
+    shutil.rmtree(tmp_path / "noise")
+    with pytest.raises(AudioError, match=r"noise/.*: no such file"):
+        list(load_batches(plan, 8000))
+
+
+def test_dev_sets_are_not_augmented(recordings):
+    plan = plan_in_order(recordings, 60.0)
+    assert {item.effects for items in plan for item in items} == {Effects()}
 
 
 def test_giving_up_early_leaves_no_thread(recordings):

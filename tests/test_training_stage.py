@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from asr.errors import FileError, ManifestError, TrainingError
+from asr.errors import AudioError, FileError, ManifestError, TrainingError
 from asr.model.file import load_model, read_metadata
 from asr.settings import dump_toml, load_config
 from asr.training.loop import Trainer
@@ -111,6 +111,41 @@ def test_resumed_equals_uninterrupted_to_the_bit(prepared, settings, tmp_path, s
     for name in ("model.safetensors", "last.safetensors"):
         assert same_weights(tmp_path / "a" / name, tmp_path / "b" / name)
     assert numbers(tmp_path / "a") == numbers(tmp_path / "b")
+
+
+def test_resumed_with_noise_and_rooms(prepared, settings, everything, tmp_path):
+    wanted = config(settings, *everything, "train.epochs=2")
+    train(prepared, tmp_path / "a", wanted)
+    with pytest.raises(KeyboardInterrupt):
+        train(prepared, tmp_path / "b", wanted, monitor=Recorder(after_epoch=1))
+    train(prepared, tmp_path / "b", wanted, resume=True)
+    last = [tmp_path / name / "last.safetensors" for name in "ab"]
+    assert same_weights(*last)
+    train(prepared, tmp_path / "c", config(settings, "train.epochs=2"))
+    first, other = (load_file(tmp_path / n / "last.safetensors") for n in "ac")
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_other_noises_are_noticed(prepared, settings, sounds, tmp_path):
+    shutil.copytree(sounds / "noise", tmp_path / "noise")
+    noise = (f"augment.noise_folder={tmp_path / 'noise'}", "train.epochs=1")
+    wanted = config(settings, *noise, "augment.noise_probability=0.5")
+    train(prepared, tmp_path / "exp", wanted)
+    (tmp_path / "noise" / "short.wav").unlink()
+    with pytest.raises(TrainingError, match="the training data"):
+        train(prepared, tmp_path / "exp", wanted, resume=True)
+
+
+def test_noise_that_cannot_be_read_ends_it_before_it_starts(
+    prepared, settings, sounds, tmp_path
+):
+    shutil.copytree(sounds / "noise", tmp_path / "noise")
+    (tmp_path / "noise" / "z.wav").write_text("no audio")
+    noise = f"augment.noise_folder={tmp_path / 'noise'}"
+    wanted = config(settings, noise, "augment.noise_probability=0.01")
+    with pytest.raises(AudioError, match=r"noise/z\.wav: is not audio"):
+        train(prepared, tmp_path / "exp", wanted)
+    assert not (tmp_path / "exp").exists()
 
 
 def test_batches_and_masks_do_not_hang_on_the_clock(prepared, settings, tmp_path):

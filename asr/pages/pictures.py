@@ -5,6 +5,7 @@ import io
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -96,7 +97,7 @@ def excerpt(
             return None
         return Excerpt(
             audio=_sound(samples, rate),
-            picture=_data_uri("image/png", spectrogram(samples)) if picture else "",
+            picture=data_uri("image/png", spectrogram(samples)) if picture else "",
             seconds=len(samples) / rate,
             start=offset,
             sample_rate=rate,
@@ -123,13 +124,26 @@ def spectrogram(samples: Samples) -> bytes:
     bands = np.linspace(0, spectrum.shape[1], HEIGHT + 1).astype(int)[:-1]
     pixels = np.maximum.reduceat(spectrum, bands, axis=1)  # (WIDTH, HEIGHT)
     level = 20 * np.log10(np.maximum(pixels, 1e-10))
-    shade = np.clip((level - _FLOOR) / (_CEILING - _FLOOR), 0, 1)
-    indices = np.round(shade * (_SHADES - 1)).astype(np.uint8)
+    return shaded((level - _FLOOR) / (_CEILING - _FLOOR))
+
+
+def shaded(values: npt.NDArray[Any]) -> bytes:
+    """Return a PNG of a pixel a value: time to the right, the first band at the bottom.
+
+    Args:
+        values: 0 or less is dark, 1 or more is light; shape (T, F).
+    """
+    indices = np.round(np.clip(values, 0, 1) * (_SHADES - 1)).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(indices.T[::-1]), "P")
     image.putpalette(_colours())
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """Return a file's content as an address, for pages that stand alone."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _decode(path: Path, offset: float, seconds: float) -> tuple[Samples, int]:
@@ -187,13 +201,9 @@ def _sound(samples: Samples, rate: int) -> str:
             compression_level=_MP3_COMPRESSION,
         ) as out:
             out.write(samples)
-        return _data_uri("audio/mpeg", file.getvalue())
+        return data_uri("audio/mpeg", file.getvalue())
     soundfile.write(file, samples, target, format="WAV", subtype="PCM_16")
-    return _data_uri("audio/wav", file.getvalue())
-
-
-def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return data_uri("audio/wav", file.getvalue())
 
 
 @cache

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr.audio import AUDIO_SUFFIXES
+from asr.audio import audio_below
 from asr.errors import AudioError, ManifestError
 from asr.files import read_text
-from asr.manifest import Utterance, ids_from_paths, read_manifest
-
-_MANIFEST_SUFFIXES = frozenset({".jsonl", ".json"})
+from asr.manifest import Utterance, ids_from_paths, is_manifest, read_manifest
 
 
 def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
@@ -27,8 +25,8 @@ def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
     listed: list[Utterance] = []
     for path in paths:
         if path.is_dir():
-            files += _audio_below(path)
-        elif path.suffix.lower() in _MANIFEST_SUFFIXES:
+            files += audio_below(path)
+        elif is_manifest(path):
             found = read_manifest(path)
             if not found:
                 raise ManifestError(f"{path}: holds no utterance")
@@ -53,7 +51,7 @@ def find_texts(source: Path, text: Path | None) -> list[Utterance]:
             manifest cannot be read.
         FileError: If the text cannot be read.
     """
-    manifest = source.suffix.lower() in _MANIFEST_SUFFIXES
+    manifest = is_manifest(source)
     if manifest and text is not None:
         raise ManifestError(f"{source}: has its texts in it; leave out {text}")
     if source.is_dir():
@@ -66,17 +64,6 @@ def find_texts(source: Path, text: Path | None) -> list[Utterance]:
     return [
         Utterance(id=ids_from_paths([source])[0], audio=source, text=read_text(text))
     ]
-
-
-def _audio_below(folder: Path) -> list[Path]:
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
-    )
-    if not files:
-        raise AudioError(f"{folder}: holds no audio file (looked for by suffix)")
-    return files
 
 
 def _require_distinct(utterances: Sequence[Utterance]) -> None:

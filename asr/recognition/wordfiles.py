@@ -9,15 +9,12 @@ from types import TracebackType
 from typing import Literal, get_args
 
 from asr.errors import ConfigError
-from asr.files import replacing, write_text
+from asr.files import file_name, replacing, write_text
 from asr.hypotheses import word_rows
 from asr.recognition.alignment import Alignment
 from asr.timings import ctm_lines, textgrid
 
 Format = Literal["ctm", "textgrid", "json"]
-
-#: Characters that a file's name cannot hold on some system, and what escapes them.
-_ESCAPED = str.maketrans({c: f"%{ord(c):02X}" for c in '%/\\:*?"<>|'})
 
 
 def parse_formats(text: str) -> list[Format]:
@@ -93,7 +90,7 @@ class AlignmentFiles:
                 if self._folder is None:
                     self._echo(grid.removesuffix("\n"))
                     continue
-                name = f"{alignment.id.translate(_ESCAPED)}.TextGrid"
+                name = f"{file_name(alignment.id)}.TextGrid"
                 write_text(self._folder / name, grid)
                 continue
             lines = [to_json(alignment)]

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from asr.augment.recordings import NO_RECORDINGS, Recordings
 from asr.config import Config
 from asr.errors import TokenError, TrainingError
 from asr.lengths import frames_needed, output_frames
@@ -46,17 +47,20 @@ class Example:
 
 @dataclass(frozen=True)
 class Data:
-    """Training and dev examples, checked."""
+    """Training and dev examples, checked, and what the former are augmented with."""
 
     train: list[Example]
     dev: list[Example]
+    recordings: Recordings = NO_RECORDINGS
 
     def fingerprint(self) -> str:
-        """Return a hash of ids, texts and durations: does a state belong here?"""
+        """Return a hash of all of it: does a state belong here?"""
         digest = hashlib.blake2b(digest_size=16)
         for example in [*self.train, *self.dev]:
             key = f"{example.utterance.id}\t{example.duration:.3f}\t{example.text}\n"
             digest.update(key.encode())
+        for line in self.recordings.lines():
+            digest.update(f"{line}\n".encode())
         return digest.hexdigest()
 
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from asr import __version__
-from asr.augment import generator, spec_augment
+from asr.augment import generator
+from asr.augment.spectrogram import spec_augment
 from asr.errors import TrainingError
 from asr.files import write_text
 from asr.memory import peak_memory
@@ -101,7 +102,7 @@ class Trainer:
 
     def _run_epoch(self) -> EpochReport:
         epoch = self.progress.epoch + 1
-        plan = plan_epoch(self.data.train, self.config, epoch)
+        plan = plan_epoch(self.data.train, self.config, epoch, self.data.recordings)
         self.monitor.start_epoch(epoch, len(plan))
         # Dropout draws from torch's generator: the same in a resumed run.
         torch.manual_seed(int(generator(self.config.seed, epoch).integers(2**31)))

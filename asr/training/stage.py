@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from asr.augment.recordings import open_recordings
 from asr.config import Config
 from asr.errors import FileError, TrainingError
 from asr.model.acoustic import AcousticModel
@@ -71,7 +72,9 @@ def train(
         notify=monitor.note,
     )
     dev = make_dev_examples(dev_texts, tokens, monitor.note)
-    trainer = Trainer(model.to(device), Data(examples, dev), out, monitor)
+    recordings = open_recordings(config.augment)
+    found = Data(examples, dev, recordings)
+    trainer = Trainer(model.to(device), found, out, monitor)
     if not _prepare_folder(trainer, resume=resume, overwrite=overwrite):
         trainer.start()
     trainer.run()

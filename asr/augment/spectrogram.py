@@ -1,37 +1,23 @@
-"""Waveform and spectrogram augmentation.
+"""SpecAugment: bands and stretches of time hidden from the network.
 
-Every draw comes from a generator keyed by (seed, epoch, utterance), so an utterance is
-changed in the same way whoever shares its batch and however many workers read it.
+Shape letters: B utterances, T frames, F features a frame.
 """
 
-import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from asr.audio import Samples, resample
 from asr.config import AugmentConfig
 
 
-def generator(*key: object) -> np.random.Generator:
-    """Return a generator that depends on the key's values and on nothing else."""
-    text = "\x1f".join(str(part) for part in key).encode()
-    digest = hashlib.blake2b(text, digest_size=8).digest()
-    return np.random.default_rng(int.from_bytes(digest, "little"))
+@dataclass(frozen=True)
+class Masks:
+    """What is hidden of an utterance: (first, end) of features, and of frames."""
 
-
-def draw_speed(config: AugmentConfig, draws: np.random.Generator) -> float:
-    """Return one of the configured playback speeds."""
-    return float(draws.choice(np.asarray(config.speeds)))
-
-
-def change_speed(samples: Samples, speed: float) -> Samples:
-    """Return the samples played ``speed`` times as fast, pitch included, (N,) -> (N',).
-
-    Source: Ko et al., "Audio augmentation for speech recognition" (2015).
-    """
-    return resample(samples, speed, 1.0)
+    bands: tuple[tuple[int, int], ...]
+    times: tuple[tuple[int, int], ...]
 
 
 def spec_augment(
@@ -55,16 +41,37 @@ def spec_augment(
     """
     size = features.shape[2]
     keep = np.ones((features.shape[0], features.shape[1], size), dtype=bool)
-    longest = round(config.time_mask_width / frame_shift)
     for row, (length, rng) in enumerate(zip(lengths.tolist(), draws, strict=True)):
-        for _ in range(config.freq_masks):
-            start, end = _stretch(rng, size, min(config.freq_mask_width, size // 2))
+        masks = draw_masks(length, size, config, frame_shift, rng)
+        for start, end in masks.bands:
             keep[row, :, start:end] = False
-        for _ in range(config.time_masks):
-            widest = min(longest, int(config.time_mask_share * length))
-            start, end = _stretch(rng, length, widest)
+        for start, end in masks.times:
             keep[row, start:end] = False
     return features * torch.from_numpy(keep).to(features.device)
+
+
+def draw_masks(
+    length: int,
+    size: int,
+    config: AugmentConfig,
+    frame_shift: float,
+    rng: np.random.Generator,
+) -> Masks:
+    """Return an utterance's masks; see :func:`spec_augment`.
+
+    Args:
+        length: Its frames.
+        size: Features a frame, F.
+        config: How many masks, and how wide.
+        frame_shift: Seconds a frame.
+        rng: The utterance's generator.
+    """
+    longest = round(config.time_mask_width / frame_shift)
+    highest = min(config.freq_mask_width, size // 2)
+    widest = min(longest, int(config.time_mask_share * length))
+    bands = [_stretch(rng, size, highest) for _ in range(config.freq_masks)]
+    times = [_stretch(rng, length, widest) for _ in range(config.time_masks)]
+    return Masks(tuple(bands), tuple(times))
 
 
 def _stretch(rng: np.random.Generator, size: int, widest: int) -> tuple[int, int]:
