@@ -37,6 +37,7 @@ class TrainingProgress(Monitor):
         )
         self.task = TaskID(0)
         self.epochs = 0
+        self.begun = False
         self.batches = 1
         self.began = 0.0
         self.audio = 0.0
@@ -68,16 +69,26 @@ class TrainingProgress(Monitor):
     def start(self, *, epochs: int, done: int, summary: str) -> None:
         """Print the run in a line and open the bar."""
         self._print(summary)
-        if done:
-            self._print(f"going on after epoch {done} of {epochs}")
         self.epochs = epochs
         self.task = self.bar.add_task("", total=epochs, completed=done, status="")
 
-    def start_epoch(self, epoch: int, batches: int) -> None:
-        """Name the epoch in the bar."""
+    def start_epoch(self, epoch: int, batches: int, done: int) -> None:
+        """Name the epoch in the bar; say where a training goes on."""
+        if done:
+            self._print(
+                f"going on in epoch {epoch} of {self.epochs}, {done} of {batches} "
+                "batches done"
+            )
+        elif not self.begun and epoch > 1:
+            self._print(f"going on after epoch {epoch - 1} of {self.epochs}")
+        self.begun = True
         self.batches = batches
         self.began, self.audio = time.perf_counter(), 0.0
-        self.bar.update(self.task, description=f"epoch {epoch}/{self.epochs}")
+        self.bar.update(
+            self.task,
+            description=f"epoch {epoch}/{self.epochs}",
+            completed=epoch - 1 + done / batches,
+        )
 
     def batch(self, loss: float, audio: float) -> None:
         """Move the bar on; after Ctrl-C, end here.

@@ -57,8 +57,8 @@ class Monitor:
     def start(self, *, epochs: int, done: int, summary: str) -> None:
         """Take the number of epochs in all and done already, and the run in a line."""
 
-    def start_epoch(self, epoch: int, batches: int) -> None:
-        """Take the epoch's number, from 1, and how many batches it has."""
+    def start_epoch(self, epoch: int, batches: int, done: int) -> None:
+        """Take the epoch's number, from 1, its batches in all and those done before."""
 
     def batch(self, loss: float, audio: float) -> None:
         """Take the loss (nats a token) and the seconds of audio of a batch done."""
