@@ -14,6 +14,7 @@ from asr.errors import FileError, TrainingError
 from asr.model.file import read_metadata
 from asr.training import folder as folder_module
 from asr.training import state as state_module
+from asr.training.monitor import TrainingStopped
 from asr.training.stage import train
 from tests.training import Recorder, config, numbers, same_weights
 
@@ -118,8 +119,36 @@ def test_all_steps_done_but_not_validated(
     assert equal(whole, out)
 
 
-def interrupt(*arguments):
+def interrupt(*arguments, **options):
     raise KeyboardInterrupt
+
+
+class Stopper(Recorder):
+    """Asks to stop when it is asked for the n-th time, and ever after."""
+
+    def __init__(self, asked):
+        super().__init__()
+        self.asked = asked
+
+    def stopping(self):
+        self.asked -= 1
+        return self.asked < 0
+
+
+@pytest.mark.parametrize("asked", [0, 1, 6, 9, 13])
+def test_stopped_after_any_batch_of_training_or_dev(
+    prepared, settings, tmp_path, whole, asked
+):
+    out, wanted = tmp_path / "b", config(settings)
+    monitor = Stopper(asked)
+    with pytest.raises(TrainingStopped) as caught:
+        train(prepared, out, wanted, monitor=monitor)
+    epoch, done = monitor.epoch, monitor.steps
+    assert str(caught.value) == f"saved after batch {done} of epoch {epoch}"
+    going_on = Recorder()
+    train(prepared, out, wanted, resume=True, monitor=going_on)
+    assert going_on.starts[0] == (epoch, done)
+    assert equal(whole, out)
 
 
 @pytest.mark.parametrize("write", ["save_model", "write_text"])

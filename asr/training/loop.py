@@ -18,7 +18,7 @@ from asr.training.batches import Batch, Planned, load_batches, plan_epoch
 from asr.training.ctc import summed_ctc
 from asr.training.examples import Data
 from asr.training.folder import Folder
-from asr.training.monitor import EpochReport, Monitor
+from asr.training.monitor import EpochReport, Monitor, TrainingStopped
 from asr.training.progress import EpochSums, Progress
 from asr.training.schedule import warmup_cosine
 from asr.training.state import describe_machine
@@ -72,7 +72,12 @@ class Trainer:
             )
 
     def run(self) -> None:
-        """Train the epochs that are left."""
+        """Train the epochs that are left.
+
+        Raises:
+            TrainingStopped: If the monitor asked for that; the state is saved.
+            TrainingError: If training cannot go on; a state is there from before.
+        """
         train = self.config.train
         hours = sum(example.duration for example in self.data.train) / 3600
         self.monitor.start(
@@ -96,7 +101,9 @@ class Trainer:
         plan = plan_epoch(self.data.train, self.config, epoch)
         self.monitor.start_epoch(epoch, len(plan), sums.steps)
         self._train(plan, epoch)
-        dev_loss, score, samples = validate(self.model, self.data.dev)
+        dev_loss, score, samples = validate(
+            self.model, self.data.dev, after_batch=self._stop_if_asked
+        )
         return EpochReport(
             epoch=epoch,
             loss=sums.loss / sums.tokens,
@@ -129,6 +136,7 @@ class Trainer:
             sums.audio += batch.seconds
             sums.seconds += time.perf_counter() - began
             self.monitor.batch(loss, batch.seconds)
+            self._stop_if_asked()
             if self.folder.is_due():
                 self._save()
             began = time.perf_counter()
@@ -187,6 +195,12 @@ class Trainer:
             progress.best_summary = self._summary(report)
         self._save()
         self.folder.settle(self.model, progress)
+
+    def _stop_if_asked(self) -> None:
+        if self.monitor.stopping():
+            self._save()
+            epoch, steps = self.progress.epoch + 1, self.progress.running.steps
+            raise TrainingStopped(f"saved after batch {steps} of epoch {epoch}")
 
     def _save(self) -> None:
         self.folder.save(self.model, self.optimizer, self.progress, self.fingerprint)

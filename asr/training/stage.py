@@ -54,6 +54,7 @@ def train(
 
     Raises:
         AsrError: If settings, data or folder do not allow it; nothing is lost then.
+        TrainingStopped: If the monitor asked it to end; its state is saved.
     """
     monitor = monitor or Monitor()
     texts, dev_texts = (

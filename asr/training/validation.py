@@ -1,6 +1,6 @@
 """How well a model does on the dev set."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -16,11 +16,19 @@ from asr.training.monitor import Sample
 
 @torch.no_grad()
 def validate(
-    model: AcousticModel, examples: Sequence[Example]
+    model: AcousticModel,
+    examples: Sequence[Example],
+    *,
+    after_batch: Callable[[], None] = lambda: None,
 ) -> tuple[float, Score, tuple[Sample, ...]]:
     """Return loss (nats a token), greedy score, and two samples of the dev set.
 
     The samples are the same two utterances each time.
+
+    Args:
+        model: Left in evaluation mode.
+        examples: The dev set.
+        after_batch: Called after each batch.
     """
     model.eval()
     config, device = model.config, model.device
@@ -36,6 +44,7 @@ def validate(
             heard[name] = model.tokens.decode(greedy(row[:length])[0])
         loss += float(summed_ctc(log_probs, lengths, batch, lenient=True))
         tokens += int(batch.target_lengths.sum())
+        after_batch()
     rows = [Sample(e.utterance.id, e.text, heard[e.utterance.id]) for e in examples]
     scores = score_texts((r.reference, r.hypothesis) for r in rows)
     shown = generator(config.seed, "samples").permutation(len(rows))[:2]
