@@ -18,6 +18,12 @@ from asr.training.batches import Batch, Planned, load_batches, plan_epoch
 from asr.training.ctc import summed_ctc
 from asr.training.examples import Data
 from asr.training.folder import Folder
+from asr.training.memory import (
+    explained,
+    largest_batches,
+    padded_seconds,
+    rehearse,
+)
 from asr.training.monitor import EpochReport, Monitor, TrainingStopped
 from asr.training.progress import EpochSums, Progress
 from asr.training.schedule import warmup_cosine
@@ -78,14 +84,19 @@ class Trainer:
             TrainingStopped: If the monitor asked for that; the state is saved.
             TrainingError: If training cannot go on; a state is there from before.
         """
-        train = self.config.train
+        if self.progress.finished(self.config):
+            return
+        largest = largest_batches(self.data.train, self.config)
         hours = sum(example.duration for example in self.data.train) / 3600
         self.monitor.start(
-            epochs=train.epochs,
+            epochs=self.config.train.epochs,
             done=self.progress.epoch,
+            # Where a system ends a process that takes too much, this is the last line.
             summary=f"{len(self.data.train)} utterances, {hours:.2f} hours, "
-            f"{len(self.model.tokens)} tokens, {self.model.num_parameters():,} weights",
+            f"{len(self.model.tokens)} tokens, {self.model.num_parameters():,} weights;"
+            f" tried first: the largest batch, {padded_seconds(largest[0]):.1f} s",
         )
+        rehearse(self.model, lambda batch: self._training_loss(batch, 0), largest)
         while not self.progress.finished(self.config):
             report = self._run_epoch()
             self._keep(report)
@@ -127,7 +138,8 @@ class Trainer:
             # Dropout draws from torch's generator: the same in a resumed run.
             draws = generator(self.config.seed, epoch, sums.steps, "dropout")
             torch.manual_seed(int(draws.integers(2**63)))
-            loss, norm = self._step(batch, epoch, sums.steps / len(plan))
+            with explained(batch, self.config):
+                loss, norm = self._step(batch, epoch, sums.steps / len(plan))
             tokens = int(batch.target_lengths.sum())
             sums.steps += 1
             sums.loss += loss * tokens

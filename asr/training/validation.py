@@ -11,6 +11,7 @@ from asr.scoring import Score, score_texts
 from asr.training.batches import load_batches, plan_in_order
 from asr.training.ctc import summed_ctc
 from asr.training.examples import Example
+from asr.training.memory import explained
 from asr.training.monitor import Sample
 
 
@@ -36,9 +37,10 @@ def validate(
     loss = tokens = 0.0
     plan = plan_in_order(examples, config.train.batch_seconds)
     for batch in load_batches(plan, config.features.sample_rate):
-        log_probs, lengths = model(
-            batch.samples.to(device), batch.sample_lengths.to(device)
-        )
+        with explained(batch, config):
+            log_probs, lengths = model(
+                batch.samples.to(device), batch.sample_lengths.to(device)
+            )
         found = zip(batch.ids, log_probs.cpu().numpy(), lengths.tolist(), strict=True)
         for name, row, length in found:
             heard[name] = model.tokens.decode(greedy(row[:length])[0])
