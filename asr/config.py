@@ -214,6 +214,8 @@ class TrainConfig:
     """Largest norm of the gradient over all weights; 0 lets it be any."""
     patience: int = 0
     """Stop after so many epochs that were not the best on dev; 0 never."""
+    checkpoint_minutes: float = 5.0
+    """Save the state so often, besides at each epoch's end; 0 only there."""
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "train.epochs", "1 or more")
@@ -223,6 +225,8 @@ class TrainConfig:
         _require(self.weight_decay >= 0, "train.weight_decay", "0 or more")
         _require(self.clip >= 0, "train.clip", "0 or more")
         _require(self.patience >= 0, "train.patience", "0 or more")
+        minutes = self.checkpoint_minutes
+        _require(minutes >= 0, "train.checkpoint_minutes", "0 or more")
 
 
 @dataclass(frozen=True, kw_only=True)

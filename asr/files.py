@@ -1,6 +1,8 @@
 """Writing files that are complete or absent, and reading texts."""
 
+import errno
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -11,16 +13,24 @@ from asr.errors import FileError
 
 #: Characters that a file's name cannot hold on some system, and what escapes them.
 _ESCAPED = str.maketrans({c: f"%{ord(c):02X}" for c in '%/\\:*?"<>|'})
+#: What a folder answers that cannot be flushed: it is no file, or not to be opened.
+_NOT_FLUSHED = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, keep: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path that takes the place of ``path`` when the block ends well.
 
     The temporary file lies in the same folder, is flushed to the disk and then renamed,
-    so a reader sees the old file or the new one and never a part. If the block raises,
-    the temporary file is removed and ``path`` stays as it was. Where ``path`` is a
-    link, the file it points to is replaced.
+    and the folder is flushed too: a reader sees the old file or the new one and never a
+    part, and neither does one after a power failure. If the block raises, the temporary
+    file is removed and ``path`` stays as it was. Where ``path`` is a link, the file it
+    points to is replaced.
+
+    Args:
+        path: The file to be written.
+        keep: Where the file it replaces is kept, in the same folder; None drops it.
+            Whoever is killed between the two renamings leaves it there alone.
 
     Raises:
         FileError: If the folder or file cannot be written (permission, full disk), or
@@ -43,7 +53,10 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(mode)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
+        if keep is not None and target.exists():
+            target.replace(keep)
         temporary.replace(target)
+        _flush_folder(target.parent)
     except OSError as error:
         raise FileError(
             f"{path}: cannot be written: {error.strerror or error}"
@@ -51,6 +64,22 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what writers of ``path`` left behind that were killed at it.
+
+    Raises:
+        FileError: If there is such a file and it cannot be removed.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}")
+    try:
+        for found in target.parent.glob(".*"):
+            if temporary.fullmatch(found.name):
+                found.unlink(missing_ok=True)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def check_writable(path: Path) -> None:
@@ -120,3 +149,18 @@ def read_text(path: Path) -> str:
         ) from None
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the disk know the new names in a folder, where a system offers that."""
+    if os.name == "nt":  # where folders are not opened
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in _NOT_FLUSHED:
+            raise

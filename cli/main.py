@@ -22,8 +22,10 @@ from .train import train
 from .transcribe import transcribe
 from .tune import tune
 
-#: Exit code after Ctrl-C: 128 and the signal's number, as shells have it.
+#: Exit codes after Ctrl-C and a request to terminate, as shells have them (128 and the
+#: signal's number), and what is said then.
 INTERRUPTED = 130
+_ENDED = {INTERRUPTED: "interrupted", 143: "terminated"}
 
 app = typer.Typer(
     name="asr",
@@ -73,8 +75,8 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as done:
         # What typer makes of Ctrl-C, without a word.
-        if done.code == INTERRUPTED:
-            _say("asr: interrupted")
+        if isinstance(done.code, int) and done.code in _ENDED:
+            _say(f"asr: {_ENDED[done.code]}")
         raise
 
 

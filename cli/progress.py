@@ -1,7 +1,5 @@
 """What a training looks like in the terminal: a bar that moves, a line an epoch."""
 
-import os
-import signal
 import time
 from types import TracebackType
 from typing import Self
@@ -18,11 +16,14 @@ from rich.text import Text
 
 from asr.training.monitor import EpochReport, Monitor
 
+from .stopping import StopSignals
+
 
 class TrainingProgress(Monitor):
     """Shows a training on stderr; without a terminal, only the lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, signals: StopSignals) -> None:
+        self.signals = signals
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -37,18 +38,13 @@ class TrainingProgress(Monitor):
         )
         self.task = TaskID(0)
         self.epochs = 0
+        self.begun = False
         self.batches = 1
         self.began = 0.0
         self.audio = 0.0
-        self.taken = False
-        self.interrupted = False
 
     def __enter__(self) -> Self:
         self.bar.start()
-        # Not where Ctrl-C is ignored, as in a script's background jobs.
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self.taken = True
-            signal.signal(signal.SIGINT, self._interrupt)
         return self
 
     def __exit__(
@@ -57,8 +53,6 @@ class TrainingProgress(Monitor):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.taken:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
         self.bar.stop()
 
     def note(self, text: str) -> None:
@@ -66,27 +60,32 @@ class TrainingProgress(Monitor):
         self._print(f"asr: note: {text}")
 
     def start(self, *, epochs: int, done: int, summary: str) -> None:
-        """Print the run in a line and open the bar."""
+        """Print the run in a line and open the bar; from here on, stop gently."""
+        self.signals.gentle = True
         self._print(summary)
-        if done:
-            self._print(f"going on after epoch {done} of {epochs}")
         self.epochs = epochs
         self.task = self.bar.add_task("", total=epochs, completed=done, status="")
 
-    def start_epoch(self, epoch: int, batches: int) -> None:
-        """Name the epoch in the bar."""
+    def start_epoch(self, epoch: int, batches: int, done: int) -> None:
+        """Name the epoch in the bar; say where a training goes on."""
+        if done:
+            self._print(
+                f"going on in epoch {epoch} of {self.epochs}, {done} of {batches} "
+                "batches done"
+            )
+        elif not self.begun and epoch > 1:
+            self._print(f"going on after epoch {epoch - 1} of {self.epochs}")
+        self.begun = True
         self.batches = batches
         self.began, self.audio = time.perf_counter(), 0.0
-        self.bar.update(self.task, description=f"epoch {epoch}/{self.epochs}")
+        self.bar.update(
+            self.task,
+            description=f"epoch {epoch}/{self.epochs}",
+            completed=epoch - 1 + done / batches,
+        )
 
     def batch(self, loss: float, audio: float) -> None:
-        """Move the bar on; after Ctrl-C, end here.
-
-        Raises:
-            KeyboardInterrupt: If there was one since the last batch.
-        """
-        if self.interrupted:
-            raise KeyboardInterrupt
+        """Move the bar on."""
         self.audio += audio
         speed = self.audio / (time.perf_counter() - self.began)
         self.bar.update(
@@ -94,6 +93,10 @@ class TrainingProgress(Monitor):
             advance=1 / self.batches,
             status=f"loss {loss:.3f}  {speed:.0f}x real time",
         )
+
+    def stopping(self) -> bool:
+        """Return whether there was a signal to stop."""
+        return self.signals.received is not None
 
     def end_epoch(self, report: EpochReport) -> None:
         """Print the epoch in a line, and two REF/HYP pairs."""
@@ -107,13 +110,6 @@ class TrainingProgress(Monitor):
         )
         for sample in report.samples:
             self._print(f"  REF {sample.reference}\n  HYP {sample.hypothesis}")
-
-    def _interrupt(self, _signal: int, _frame: object) -> None:
-        """Take Ctrl-C: end after this batch; a second one ends at once."""
-        self.interrupted = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        # Straight to the file: the interrupted code may be writing to the stream.
-        os.write(2, b"\nasr: ending after this batch; Ctrl-C again ends at once\n")
 
     def _print(self, line: str) -> None:
         # Text: a transcript may hold what rich would take for markup.

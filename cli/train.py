@@ -43,12 +43,15 @@ def train(
     resolved = load_config(config, settings or [])
 
     from asr.model.device import choose_device
+    from asr.training.monitor import TrainingStopped
     from asr.training.stage import train
 
     from .progress import TrainingProgress
+    from .stopping import StopSignals
 
+    signals = StopSignals()
     try:
-        with TrainingProgress() as monitor:
+        with signals, TrainingProgress(signals) as monitor:
             model = train(
                 data,
                 out,
@@ -59,10 +62,10 @@ def train(
                 device=choose_device(device),
                 monitor=monitor,
             )
-    except KeyboardInterrupt:
+    except (TrainingStopped, KeyboardInterrupt) as stop:
+        what = str(stop) or "ended at once, with what was saved before"
         typer.echo(
-            "asr: note: the same command with --resume goes on after the last epoch",
-            err=True,
+            f"asr: note: {what}; the same command with --resume goes on", err=True
         )
-        raise
+        raise typer.Exit(signals.exit_code) from None
     typer.echo(str(model))

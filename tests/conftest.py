@@ -29,7 +29,7 @@ features.sample_rate=8000 features.num_mels=20 features.low_freq=200
 features.cmvn=global augment.speeds=[0.95,1.0,1.05] augment.freq_masks=0
 augment.time_masks=0 model.subsampling=2 model.conv_channels=8 model.cell=gru
 model.layers=1 model.hidden=32 model.dropout=0.1
-train.epochs=40 train.batch_seconds=3 train.learning_rate=0.01
+train.epochs=60 train.batch_seconds=3 train.learning_rate=0.01
 """
 
 
@@ -122,6 +122,30 @@ def everything(sounds) -> list[str]:
         f"augment.rir_folder={sounds / 'rir'}",
         *("augment.noise_probability=0.7", "augment.rir_probability=0.5"),
         *("augment.telephone_probability=0.3", "augment.gain_probability=0.5"),
+    ]
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """PyTorch with one thread: sums of several are added up in another order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def settings(tiny) -> list[str]:
+    """Settings with all that a resumed training could forget: dropout, masks, speeds.
+
+    Two convolutions, as the second's weights lie in memory channels last.
+    """
+    return [
+        *tiny,
+        *("train.epochs=4", "model.subsampling=4", "model.layers=2"),
+        *("model.dropout=0.3", "augment.freq_masks=1", "augment.time_masks=1"),
     ]
 
 

@@ -1,6 +1,5 @@
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -142,34 +141,6 @@ def test_errors_of_a_process(tmp_path):
     wanted = f"asr: error: {tmp_path / 'none' / 'train.jsonl'}: no such file\n"
     assert err == wanted
     assert list(tmp_path.iterdir()) == []
-
-
-def take_interrupts():
-    """Undo what a test run in the background inherits: SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="no SIGINT to another process")
-def test_ctrl_c_in_a_training_says_how_to_go_on(prepared, tiny, tmp_path):
-    settings = [part for setting in tiny for part in ("--set", setting)]
-    process = start(
-        *("train", prepared, "--out", tmp_path / "exp", *settings),
-        *("--set", "train.epochs=100000", "--device", "cpu"),
-        stdout=subprocess.PIPE,
-        preexec_fn=take_interrupts,
-    )
-    lines = [process.stderr.readline() for _ in range(2)]
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert "12 utterances" in lines[0]
-    assert (process.returncode, out) == (130, ""), err
-    assert "Traceback" not in err
-    assert err.splitlines()[-2:] == [
-        "asr: note: the same command with --resume goes on after the last epoch",
-        "asr: interrupted",
-    ]
-    assert (tmp_path / "exp" / "last.safetensors").exists()
-    assert not (tmp_path / "exp" / "model.safetensors").exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise there")

@@ -173,4 +173,7 @@ def test_ctrl_c_says_how_to_go_on(asr_train, prepared, monkeypatch):
     monkeypatch.setattr("asr.training.loop.Trainer.run", interrupted)
     result = asr_train(prepared)
     assert result.exit_code == 130
-    assert "the same command with --resume goes on" in result.stderr
+    assert result.stderr == (
+        "asr: note: ended at once, with what was saved before; the same command with "
+        "--resume goes on\n"
+    )

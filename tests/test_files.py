@@ -1,5 +1,6 @@
 import errno
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -7,7 +8,13 @@ import numpy as np
 import pytest
 
 from asr.errors import AsrError, FileError
-from asr.files import check_writable, replacing, require_apart, write_text
+from asr.files import (
+    check_writable,
+    remove_leftovers,
+    replacing,
+    require_apart,
+    write_text,
+)
 
 
 def names(folder):
@@ -78,7 +85,51 @@ def test_the_new_file_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypat
     path, synced = tmp_path / "a.txt", []
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(path.exists()))
     write_text(path, "new")
-    assert synced == [False]
+    assert synced == [False, True]  # the file, and then the folder with its name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders are not flushed there")
+@pytest.mark.parametrize(
+    ("number", "fails"), [(errno.EINVAL, False), (errno.EIO, True)]
+)
+def test_folders_that_cannot_be_flushed(tmp_path, monkeypatch, number, fails):
+    """Some network file systems refuse; a disk that fails is another matter."""
+
+    def fsync(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    if fails:
+        with pytest.raises(FileError, match=r"a\.txt: cannot be written"):
+            write_text(tmp_path / "a.txt", "new")
+    else:
+        write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def test_what_was_there_can_be_kept(tmp_path):
+    path, kept = tmp_path / "a.txt", tmp_path / "before.txt"
+    for content, before in (("1", None), ("2", "1"), ("3", "2")):
+        with replacing(path, keep=kept) as temporary:
+            temporary.write_text(content)
+            assert not path.exists() or path.read_text() == before
+        assert path.read_text() == content
+        assert (kept.read_text() if kept.exists() else None) == before
+    with pytest.raises(ValueError), replacing(path, keep=kept) as temporary:
+        raise ValueError
+    assert (path.read_text(), kept.read_text()) == ("3", "2")
+    assert names(tmp_path) == ["a.txt", "before.txt"]
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    mine = [".a.txt.swp", ".b.txt.0123abcd", "a.txt.0123abcd", ".a.txt.0123abcde"]
+    for name in (*mine, ".a.txt.0123abcd", ".a.txt.00000000", "a.txt"):
+        (tmp_path / name).write_text("half")
+    remove_leftovers(path)
+    assert names(tmp_path) == sorted([*mine, "a.txt"])
+    remove_leftovers(tmp_path / "none" / "a.txt")
 
 
 def test_the_old_file_stays_readable_while_the_new_one_is_written(tmp_path):

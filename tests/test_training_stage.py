@@ -14,103 +14,10 @@ from asr.errors import AudioError, FileError, ManifestError, TrainingError
 from asr.model.file import load_model, read_metadata
 from asr.settings import dump_toml, load_config
 from asr.training.loop import Trainer
-from asr.training.monitor import Monitor
 from asr.training.stage import train
+from tests.training import Recorder, config, rows, same_weights, shorten
 
-
-class Recorder(Monitor):
-    """Keeps what it is told, and breaks off where asked."""
-
-    def __init__(self, *, after_epoch=0, in_epoch=0):
-        self.after_epoch, self.in_epoch = after_epoch, in_epoch
-        self.notes, self.reports, self.done, self.epoch = [], [], 0, 0
-        self.batches, self.audio = [], 0.0
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def start(self, *, epochs, done, summary):
-        self.done = done
-
-    def start_epoch(self, epoch, batches):
-        self.epoch = epoch
-        self.batches.append(batches)
-
-    def batch(self, loss, audio):
-        self.audio += audio
-        if self.epoch == self.in_epoch:
-            raise KeyboardInterrupt
-
-    def end_epoch(self, report):
-        self.reports.append(report)
-        if report.epoch == self.after_epoch:
-            raise KeyboardInterrupt
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Sums of several threads may be added up in another order each time."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def settings(tiny):
-    """Everything that a resumed training could forget: dropout, masks, speeds."""
-    # Two convolutions: the second's weights lie in memory channels last.
-    return [
-        *tiny,
-        *("train.epochs=4", "model.subsampling=4", "model.layers=2"),
-        *("model.dropout=0.3", "augment.freq_masks=1", "augment.time_masks=1"),
-    ]
-
-
-def config(settings, *changes):
-    return load_config(None, [*settings, *changes])
-
-
-def rows(out):
-    text = (out / "metrics.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
-
-
-TIMES = ("seconds", "total_seconds", "speed", "peak_memory")
-
-
-def numbers(out):
-    return [{k: v for k, v in row.items() if k not in TIMES} for row in rows(out)]
-
-
-def same_weights(one, other):
-    one, other = load_file(one), load_file(other)
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[name], other[name]) for name in one)
-    return True
-
-
-@pytest.mark.parametrize(
-    "stop",
-    [{"after_epoch": 1}, {"after_epoch": 2}, {"in_epoch": 1}, {"in_epoch": 3}],
-    ids=str,
-)
-def test_resumed_equals_uninterrupted_to_the_bit(prepared, settings, tmp_path, stop):
-    wanted = config(settings)
-    train(prepared, tmp_path / "a", wanted)
-    broken = Recorder(**stop)
-    with pytest.raises(KeyboardInterrupt):
-        train(prepared, tmp_path / "b", wanted, monitor=broken)
-    assert not (tmp_path / "b" / "model.safetensors").exists()
-    going_on = Recorder()
-    torch.rand(17)  # the generator's state when a run starts must not matter
-    train(prepared, tmp_path / "b", wanted, resume=True, monitor=going_on)
-    epochs_done = stop.get("after_epoch") or stop["in_epoch"] - 1
-    assert going_on.done == epochs_done
-    assert [r.epoch for r in going_on.reports] == list(range(epochs_done + 1, 5))
-    for name in ("model.safetensors", "last.safetensors"):
-        assert same_weights(tmp_path / "a" / name, tmp_path / "b" / name)
-    assert numbers(tmp_path / "a") == numbers(tmp_path / "b")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_resumed_with_noise_and_rooms(prepared, settings, everything, tmp_path):
@@ -164,7 +71,8 @@ def test_what_a_training_leaves_behind(prepared, settings, tmp_path):
     model = train(prepared, out, wanted, monitor=monitor)
     assert model == out / "model.safetensors"
     assert {path.name for path in out.iterdir()} == {
-        *("config.toml", "metrics.jsonl", "last.safetensors", "model.safetensors"),
+        *("config.toml", "metrics.jsonl", "model.safetensors"),
+        *("last.safetensors", "previous.safetensors"),
     }
     assert (out / "config.toml").read_text(encoding="utf-8") == dump_toml(wanted)
     assert load_config(out / "config.toml") == wanted
@@ -229,19 +137,6 @@ def test_other_data_are_noticed(prepared, settings, tmp_path):
     shorten(prepared, data, 11)
     with pytest.raises(TrainingError, match="the training data"):
         train(data, tmp_path / "exp", config(settings, "train.epochs=1"), resume=True)
-
-
-def shorten(prepared, folder, count):
-    """Write manifests with the first ``count`` training utterances to ``folder``."""
-    folder.mkdir()
-    for split, kept in (("train", count), ("dev", None)):
-        text = (prepared / f"{split}.jsonl").read_text(encoding="utf-8")
-        lines = [json.loads(line) for line in text.splitlines()[:kept]]
-        for row in lines:
-            row["audio_filepath"] = str(prepared / row["audio_filepath"])
-        (folder / f"{split}.jsonl").write_text(
-            "".join(json.dumps(row) + "\n" for row in lines), encoding="utf-8"
-        )
 
 
 def test_a_used_folder_needs_an_answer(prepared, settings, tmp_path):
@@ -312,33 +207,6 @@ def test_out_may_not_be_a_file(prepared, settings, tmp_path):
     assert (tmp_path / "a").read_text() == "mine"
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "text", "model", "deep"])
-def test_a_damaged_state_is_a_clear_error(prepared, settings, tmp_path, damage):
-    wanted = config(settings, "train.epochs=1")
-    train(prepared, tmp_path, wanted)
-    path = tmp_path / "last.safetensors"
-    content = path.read_bytes()
-    if damage == "deep":
-        # Whole as a safetensors file, but its own notes do not fit this version.
-        assert content.count(b'"epoch\\"') or content.count(b'\\"epoch\\"')
-        content = content.replace(b'\\"best_wer\\"', b'\\"best_xyz\\"')
-    path.write_bytes(
-        {
-            "cut": content[: len(content) // 2],
-            "empty": b"",
-            "text": b"not a state\n",
-            "model": (tmp_path / "model.safetensors").read_bytes(),
-            "deep": content,
-        }[damage]
-    )
-    with pytest.raises(TrainingError) as caught:
-        train(prepared, tmp_path, wanted, resume=True)
-    assert "last.safetensors" in str(caught.value)
-    assert "--overwrite" in str(caught.value)
-    assert "\n" not in str(caught.value)
-    train(prepared, tmp_path, wanted, overwrite=True)
-
-
 def test_patience_ends_a_training_that_stands_still(prepared, settings, tmp_path):
     monitor = Recorder()
     # No learning to speak of: neither dev WER nor loss get better after epoch 1.
@@ -352,14 +220,6 @@ def test_patience_ends_a_training_that_stands_still(prepared, settings, tmp_path
     again = Recorder()
     train(prepared, tmp_path, stuck, resume=True, monitor=again)
     assert again.reports == []
-
-
-def test_best_is_gone(prepared, settings, tmp_path):
-    wanted = config(settings, "train.epochs=1")
-    train(prepared, tmp_path, wanted)
-    (tmp_path / "model.safetensors").unlink()
-    with pytest.raises(TrainingError, match=r"best\.safetensors is gone"):
-        train(prepared, tmp_path, wanted, resume=True)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])

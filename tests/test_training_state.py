@@ -1,7 +1,7 @@
-import json
-
+import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from asr.errors import TrainingError
@@ -9,7 +9,8 @@ from asr.model.acoustic import AcousticModel
 from asr.model.file import save_model
 from asr.settings import load_config
 from asr.tokens import BLANK, Tokens
-from asr.training.state import Progress, load_state, save_state
+from asr.training.progress import EpochSums, Progress
+from asr.training.state import DamagedStateError, _checksum, load_state, write_state
 
 
 @pytest.fixture
@@ -38,9 +39,12 @@ def step(model, optimizer):
 def test_round_trip(config, tmp_path):
     model, optimizer = run(config, steps=3)
     model.features.set_statistics(torch.full((20,), -3.0), torch.full((20,), 2.0))
-    progress = Progress(4, 12.5, 0.25, 3, [{"epoch": 1, "loss": 0.1}])
+    progress = Progress(
+        *(4, 12.5, 0.25, 1 / 3, 3, {"dev_wer": 0.25}, [{"epoch": 1, "loss": 0.1}]),
+        running=EpochSums(7, 0.1 + 0.2, 9, 1e-17, 1e17, 2 / 3),
+    )
     path = tmp_path / "last.safetensors"
-    save_state(path, model, optimizer, progress, "data")
+    write_state(path, model, optimizer, progress, "data")
     other, other_optimizer = run(config, seed=1)
     state = load_state(path, config, "data")
     state.restore(other, other_optimizer)
@@ -59,7 +63,7 @@ def test_round_trip(config, tmp_path):
 def test_moments_lie_in_memory_as_their_weights_do(config, tmp_path):
     model, optimizer = run(config, steps=1)
     path = tmp_path / "last.safetensors"
-    save_state(path, model, optimizer, Progress(), "data")
+    write_state(path, model, optimizer, Progress(), "data")
     other, other_optimizer = run(config)
     load_state(path, config, "data").restore(other, other_optimizer)
     strides = set()
@@ -72,8 +76,9 @@ def test_moments_lie_in_memory_as_their_weights_do(config, tmp_path):
 
 def test_other_settings_and_data_are_all_named(config, tiny, tmp_path):
     model, optimizer = run(config)
+    (tmp_path / "exp").mkdir()
     path = tmp_path / "exp" / "last.safetensors"
-    save_state(path, model, optimizer, Progress(), "data")
+    write_state(path, model, optimizer, Progress(), "data")
     other = load_config(None, [*tiny, "model.subsampling=4", "train.epochs=11"])
     with pytest.raises(TrainingError) as caught:
         load_state(path, other, "other data")
@@ -83,40 +88,78 @@ def test_other_settings_and_data_are_all_named(config, tiny, tmp_path):
     )
 
 
-@pytest.mark.parametrize("key", ["config", "progress", "data"])
+def rewritten(path, change):
+    """Write the file with other metadata, as no disk would by accident."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    change(metadata)
+    metadata["checksum"] = _checksum(tensors, metadata)
+    save_file(tensors, path, metadata)
+
+
+@pytest.mark.parametrize("key", ["config", "progress"])
 @pytest.mark.parametrize("value", [None, "", "[]", "7", '{"no_such": 1}'])
 def test_notes_that_make_no_sense_are_errors(config, tmp_path, key, value):
-    model, optimizer = run(config)
     path = tmp_path / "last.safetensors"
-    save_state(path, model, optimizer, Progress(), "data")
-    content = path.read_bytes()
-    size = int.from_bytes(content[:8], "little")
-    metadata = json.loads(content[8 : 8 + size])["__metadata__"]
+    write_state(path, *run(config), Progress(), "data")
     if value is None:
-        del metadata[key]
+        rewritten(path, lambda metadata: metadata.pop(key))
     else:
-        metadata[key] = value
-    save_file({"a": torch.zeros(1)}, path, metadata)
-    with pytest.raises(TrainingError, match="--overwrite"):
+        rewritten(path, lambda metadata: metadata.update({key: value}))
+    with pytest.raises(DamagedStateError, match="was written by asr"):
         load_state(path, config, "data")
 
 
-def test_a_state_without_its_tensors(config, tmp_path):
-    """Right notes, other weights: what a file says of itself is not taken on trust."""
-    model, optimizer = run(config, steps=1)
+def test_a_state_without_its_tensors(config, tiny, tmp_path):
+    """What a file says of itself is not taken on trust: another version's model."""
     path = tmp_path / "last.safetensors"
-    save_state(path, model, optimizer, Progress(), "data")
-    content = path.read_bytes()
-    size = int.from_bytes(content[:8], "little")
-    metadata = json.loads(content[8 : 8 + size])["__metadata__"]
-    save_file({"a": torch.zeros(1)}, path, metadata)
+    write_state(path, *run(config, steps=1), Progress(), "data")
+    state = load_state(path, config, "data")
+    other = load_config(None, [*tiny, "model.subsampling=4", "model.hidden=5"])
     with pytest.raises(TrainingError, match=r"last\.safetensors.*--overwrite"):
-        load_state(path, config, "data").restore(*run(config))
+        state.restore(*run(other))
+
+
+def test_every_flipped_bit_is_seen(config, tmp_path):
+    """In weights, moments, names or notes: each of 300 files has one bit flipped."""
+    path = tmp_path / "last.safetensors"
+    write_state(path, *run(config, steps=1), Progress(), "data")
+    content = path.read_bytes()
+    load_state(path, config, "data")
+    for place in np.random.default_rng(0).integers(0, len(content) * 8, 300):
+        damaged = bytearray(content)
+        damaged[place // 8] ^= 1 << (place % 8)
+        path.write_bytes(damaged)
+        with pytest.raises(DamagedStateError):
+            load_state(path, config, "data")
+
+
+def test_every_cut_is_seen(config, tmp_path):
+    path = tmp_path / "last.safetensors"
+    write_state(path, *run(config, steps=1), Progress(), "data")
+    content = path.read_bytes()
+    for size in (0, 1, 7, 8, 9, 500, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:size])
+        with pytest.raises(DamagedStateError, match="is damaged"):
+            load_state(path, config, "data")
+
+
+@pytest.mark.parametrize(
+    "setting", ["train.checkpoint_minutes=9", "decoding.beam=3"], ids=str
+)
+def test_settings_without_a_part_in_the_weights_may_change(
+    config, tiny, tmp_path, setting
+):
+    path = tmp_path / "last.safetensors"
+    write_state(path, *run(config), Progress(), "data")
+    settings = [*tiny, "model.subsampling=4", "train.epochs=10", setting]
+    load_state(path, load_config(None, settings), "data")
 
 
 def test_a_model_is_no_state(config, tmp_path):
     save_model(tmp_path / "last.safetensors", run(config)[0])
-    with pytest.raises(TrainingError, match="is not a training state"):
+    with pytest.raises(DamagedStateError, match="is not a training state"):
         load_state(tmp_path / "last.safetensors", config, "data")
 
 

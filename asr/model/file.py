@@ -113,7 +113,10 @@ def save_model(path: Path, model: "AcousticModel") -> None:
     }
     tensors = {k: v.detach().cpu().contiguous() for k, v in kept_tensors(model).items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata)
+        try:
+            save_file(tensors, temporary, metadata)
+        except SafetensorError as error:  # how it says that the disk is full
+            raise OSError(str(error)) from error
 
 
 def load_model(path: Path, device: str = "cpu") -> "AcousticModel":

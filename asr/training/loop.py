@@ -1,6 +1,5 @@
 """The training loop: CTC loss, AdamW, validation each epoch, best and last kept."""
 
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -15,23 +14,25 @@ from asr import __version__
 from asr.augment import generator
 from asr.augment.spectrogram import spec_augment
 from asr.errors import TrainingError
-from asr.files import write_text
 from asr.memory import peak_memory
 from asr.model.acoustic import AcousticModel
-from asr.model.file import MODEL_NAME, save_model
-from asr.settings import dump_toml
-from asr.training.batches import Batch, load_batches, plan_epoch
+from asr.training.batches import Batch, Planned, load_batches, plan_epoch
 from asr.training.ctc import summed_ctc
 from asr.training.examples import Data
-from asr.training.monitor import EpochReport, Monitor
+from asr.training.folder import Folder
+from asr.training.memory import (
+    explained,
+    largest_batches,
+    padded_seconds,
+    rehearse,
+)
+from asr.training.monitor import EpochReport, Monitor, TrainingStopped
+from asr.training.progress import EpochSums, Progress
 from asr.training.schedule import warmup_cosine
-from asr.training.state import STATE_NAME, Progress, load_state, save_state
+from asr.training.state import describe_machine
 from asr.training.statistics import measure_features
 from asr.training.validation import validate
 
-BEST_NAME = "best.safetensors"
-METRICS_NAME = "metrics.jsonl"
-CONFIG_NAME = "config.toml"
 #: AdamW's second moment; below PyTorch's 0.999, as CTC's gradients change fast.
 _BETAS = (0.9, 0.98)
 
@@ -40,14 +41,15 @@ class Trainer:
     """A model in training: the optimiser, the progress, and where both are kept."""
 
     def __init__(
-        self, model: AcousticModel, data: Data, out: Path, monitor: Monitor
+        self, model: AcousticModel, data: Data, folder: Folder, monitor: Monitor
     ) -> None:
         self.model = model
         self.config = model.config
         self.data = data
-        self.out = out
+        self.folder = folder
         self.monitor = monitor
         self.progress = Progress()
+        self.fingerprint = data.fingerprint()
         self.optimizer = torch.optim.AdamW(
             _weight_groups(model, self.config.train.weight_decay),
             lr=self.config.train.learning_rate,
@@ -66,21 +68,37 @@ class Trainer:
         Raises:
             TrainingError: If it is damaged or of another run.
         """
-        path = self.out / STATE_NAME
-        state = load_state(path, self.config, self.data.fingerprint())
+        state = self.folder.load(self.fingerprint, self.monitor.note)
         state.restore(self.model, self.optimizer)
         self.progress = state.progress
+        self.folder.settle(self.model, self.progress)
+        machine = describe_machine(self.model.device)
+        if state.machine != machine:
+            self.monitor.note(
+                f"{state.path}: was written by {state.machine}, this is {machine}; the "
+                "weights will differ from an uninterrupted run's in their last bits"
+            )
 
     def run(self) -> None:
-        """Train the epochs that are left."""
-        train = self.config.train
+        """Train the epochs that are left.
+
+        Raises:
+            TrainingStopped: If the monitor asked for that; the state is saved.
+            TrainingError: If training cannot go on; a state is there from before.
+        """
+        if self.progress.finished(self.config):
+            return
+        largest = largest_batches(self.data.train, self.config)
         hours = sum(example.duration for example in self.data.train) / 3600
         self.monitor.start(
-            epochs=train.epochs,
+            epochs=self.config.train.epochs,
             done=self.progress.epoch,
+            # Where a system ends a process that takes too much, this is the last line.
             summary=f"{len(self.data.train)} utterances, {hours:.2f} hours, "
-            f"{len(self.model.tokens)} tokens, {self.model.num_parameters():,} weights",
+            f"{len(self.model.tokens)} tokens, {self.model.num_parameters():,} weights;"
+            f" tried first: the largest batch, {padded_seconds(largest[0]):.1f} s",
         )
+        rehearse(self.model, lambda batch: self._training_loss(batch, 0), largest)
         while not self.progress.finished(self.config):
             report = self._run_epoch()
             self._keep(report)
@@ -88,61 +106,69 @@ class Trainer:
 
     def finish(self) -> Path:
         """Give the best model its final name and return it."""
-        model, best = self.out / MODEL_NAME, self.out / BEST_NAME
-        if best.exists():
-            best.replace(model)
-        elif not model.exists():
-            raise TrainingError(
-                f"{self.out}: {BEST_NAME} is gone; --overwrite starts anew"
-            )
-        else:
-            self.monitor.note(f"{model}: its training had finished already")
-            model.touch()
-        return model
+        return self.folder.finish(self.monitor.note)
 
     def _run_epoch(self) -> EpochReport:
-        epoch = self.progress.epoch + 1
+        """Train the epoch, or what is left of it, and validate."""
+        epoch, sums = self.progress.epoch + 1, self.progress.running
         plan = plan_epoch(self.data.train, self.config, epoch, self.data.recordings)
-        self.monitor.start_epoch(epoch, len(plan))
-        # Dropout draws from torch's generator: the same in a resumed run.
-        torch.manual_seed(int(generator(self.config.seed, epoch).integers(2**31)))
-        self.model.train()
-        began = time.perf_counter()
-        loss = tokens = norms = audio = 0.0
-        for number, batch in enumerate(
-            load_batches(plan, self.config.features.sample_rate)
-        ):
-            batch_loss, norm = self._step(batch, epoch, number / len(plan))
-            count = int(batch.target_lengths.sum())
-            loss, tokens = loss + batch_loss * count, tokens + count
-            norms, audio = norms + norm, audio + batch.seconds
-            self.monitor.batch(batch_loss, batch.seconds)
-        seconds = time.perf_counter() - began
-        dev_loss, score, samples = validate(self.model, self.data.dev)
+        self.monitor.start_epoch(epoch, len(plan), sums.steps)
+        self._train(plan, epoch)
+        dev_loss, score, samples = validate(
+            self.model, self.data.dev, after_batch=self._stop_if_asked
+        )
         return EpochReport(
             epoch=epoch,
-            loss=loss / tokens,
+            loss=sums.loss / sums.tokens,
             dev_loss=dev_loss,
             score=score,
             best=self.progress.improves(score.wer, dev_loss),
-            learning_rate=self.optimizer.param_groups[0]["lr"],
-            grad_norm=norms / len(plan),
-            audio=audio,
-            seconds=seconds,
+            learning_rate=self._learning_rate(epoch, (len(plan) - 1) / len(plan)),
+            grad_norm=sums.grad_norm / sums.steps,
+            audio=sums.audio,
+            seconds=sums.seconds,
             samples=samples,
         )
 
-    def _step(self, batch: Batch, epoch: int, within: float) -> tuple[float, float]:
-        """Take one step; return the loss in nats a token and the gradient's norm."""
+    def _train(self, plan: list[list[Planned]], epoch: int) -> None:
+        """Take the epoch's steps that are left, and save the state now and then."""
+        sums = self.progress.running
+        left = plan[sums.steps :]
+        self.model.train()
+        began = time.perf_counter()
+        for batch in load_batches(left, self.config.features.sample_rate):
+            # Dropout draws from torch's generator: the same in a resumed run.
+            draws = generator(self.config.seed, epoch, sums.steps, "dropout")
+            torch.manual_seed(int(draws.integers(2**63)))
+            with explained(batch, self.config):
+                loss, norm = self._step(batch, epoch, sums.steps / len(plan))
+            tokens = int(batch.target_lengths.sum())
+            sums.steps += 1
+            sums.loss += loss * tokens
+            sums.tokens += tokens
+            sums.grad_norm += norm
+            sums.audio += batch.seconds
+            sums.seconds += time.perf_counter() - began
+            self.monitor.batch(loss, batch.seconds)
+            self._stop_if_asked()
+            if self.folder.is_due():
+                self._save()
+            began = time.perf_counter()
+
+    def _learning_rate(self, epoch: int, within: float) -> float:
+        """Return the rate at a share of an epoch, 0 to 1."""
         train = self.config.train
         done = (epoch - 1 + within) / train.epochs
-        rate = train.learning_rate * warmup_cosine(done, train.warmup)
+        return train.learning_rate * warmup_cosine(done, train.warmup)
+
+    def _step(self, batch: Batch, epoch: int, within: float) -> tuple[float, float]:
+        """Take one step; return the loss in nats a token and the gradient's norm."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = self._learning_rate(epoch, within)
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._training_loss(batch, epoch) / batch.target_lengths.sum()
         loss.backward()  # type: ignore[no-untyped-call]
-        limit = train.clip or math.inf
+        limit = self.config.train.clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         # Before the step: it would carry what is not finite into every weight.
         for name, value in (("loss", loss.item()), ("gradient", norm.item())):
@@ -170,29 +196,27 @@ class Trainer:
         return summed_ctc(log_probs, lengths, batch)
 
     def _keep(self, report: EpochReport) -> None:
-        """Write best model, state and metrics; the state last, so that it is whole."""
+        """Write the state at the epoch's end, and what follows from it."""
         progress = self.progress
         progress.epoch = report.epoch
         progress.seconds += report.seconds
         progress.history.append(_metrics_row(report, progress))
-        if progress.epoch == 1:
-            # What another run left here makes way only now that this one has begun.
-            (self.out / MODEL_NAME).unlink(missing_ok=True)
-            write_text(self.out / CONFIG_NAME, dump_toml(self.config))
+        progress.running = EpochSums()
         if report.best:
             progress.best_wer, progress.best_loss = report.score.wer, report.dev_loss
             progress.best_epoch = report.epoch
-            self.model.summary = self._summary(report)
-            save_model(self.out / BEST_NAME, self.model)
-        rows = [json.dumps(row) + "\n" for row in progress.history]
-        write_text(self.out / METRICS_NAME, "".join(rows))
-        save_state(
-            self.out / STATE_NAME,
-            self.model,
-            self.optimizer,
-            progress,
-            self.data.fingerprint(),
-        )
+            progress.best_summary = self._summary(report)
+        self._save()
+        self.folder.settle(self.model, progress)
+
+    def _stop_if_asked(self) -> None:
+        if self.monitor.stopping():
+            self._save()
+            epoch, steps = self.progress.epoch + 1, self.progress.running.steps
+            raise TrainingStopped(f"saved after batch {steps} of epoch {epoch}")
+
+    def _save(self) -> None:
+        self.folder.save(self.model, self.optimizer, self.progress, self.fingerprint)
 
     def _summary(self, report: EpochReport) -> dict[str, Any]:
         return {

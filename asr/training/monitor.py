@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from asr.scoring import Score
 
 
+class TrainingStopped(Exception):
+    """A training ended because its monitor asked it to, with its state saved."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """A dev utterance's truth and what the model makes of it."""
@@ -57,11 +61,15 @@ class Monitor:
     def start(self, *, epochs: int, done: int, summary: str) -> None:
         """Take the number of epochs in all and done already, and the run in a line."""
 
-    def start_epoch(self, epoch: int, batches: int) -> None:
-        """Take the epoch's number, from 1, and how many batches it has."""
+    def start_epoch(self, epoch: int, batches: int, done: int) -> None:
+        """Take the epoch's number, from 1, its batches in all and those done before."""
 
     def batch(self, loss: float, audio: float) -> None:
         """Take the loss (nats a token) and the seconds of audio of a batch done."""
+
+    def stopping(self) -> bool:
+        """Return whether to save the state and end; asked after each batch."""
+        return False
 
     def end_epoch(self, report: EpochReport) -> None:
         """Take the epoch's numbers."""

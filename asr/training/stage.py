@@ -1,6 +1,5 @@
 """The training stage: a folder of manifests to a model file."""
 
-import tempfile
 from pathlib import Path
 
 import torch
@@ -9,7 +8,6 @@ from asr.augment.recordings import open_recordings
 from asr.config import Config
 from asr.errors import FileError, TrainingError
 from asr.model.acoustic import AcousticModel
-from asr.model.file import MODEL_NAME
 from asr.tokens import build_tokens
 from asr.training.examples import (
     Data,
@@ -18,9 +16,9 @@ from asr.training.examples import (
     make_examples,
     read_labelled,
 )
+from asr.training.folder import Folder
 from asr.training.loop import Trainer
 from asr.training.monitor import Monitor
-from asr.training.state import STATE_NAME
 
 
 def train(
@@ -38,7 +36,8 @@ def train(
 
     Writes to ``out``: ``config.toml`` (resolved), ``metrics.jsonl`` (one line an
     epoch), ``best.safetensors`` (the best model so far), ``last.safetensors`` (the
-    state to resume from) and, at the very end, ``model.safetensors``.
+    state to resume from), ``previous.safetensors`` (the state before, should that one
+    be damaged) and, at the very end, ``model.safetensors``.
 
     Args:
         data: Folder that ``asr prep`` wrote.
@@ -56,6 +55,7 @@ def train(
 
     Raises:
         AsrError: If settings, data or folder do not allow it; nothing is lost then.
+        TrainingStopped: If the monitor asked it to end; its state is saved.
     """
     monitor = monitor or Monitor()
     texts, dev_texts = (
@@ -74,7 +74,7 @@ def train(
     dev = make_dev_examples(dev_texts, tokens, monitor.note)
     recordings = open_recordings(config.augment)
     found = Data(examples, dev, recordings)
-    trainer = Trainer(model.to(device), found, out, monitor)
+    trainer = Trainer(model.to(device), found, Folder(out, config), monitor)
     if not _prepare_folder(trainer, resume=resume, overwrite=overwrite):
         trainer.start()
     trainer.run()
@@ -88,12 +88,10 @@ def _prepare_folder(trainer: Trainer, *, resume: bool, overwrite: bool) -> bool:
         FileError: If the folder holds a run and neither option was given.
         TrainingError: If the run there is another one and may not be overwritten.
     """
-    out = trainer.out
-    if out.exists() and not out.is_dir():
-        raise FileError(f"{out}: is a file; --out must name a folder")
-    _require_writable(out)
-    has_state = (out / STATE_NAME).exists()
-    if resume and has_state:
+    folder = trainer.folder
+    folder.require_writable()
+    if resume and folder.has_state():
+        folder.remove_leftovers()
         try:
             trainer.resume()
         except TrainingError as error:
@@ -103,20 +101,11 @@ def _prepare_folder(trainer: Trainer, *, resume: bool, overwrite: bool) -> bool:
             trainer.monitor.note(f"{reason}; starting anew, as --overwrite asks")
             return False
         return True
-    if overwrite or not (has_state or (out / MODEL_NAME).exists()):
+    if overwrite or not (folder.has_state() or folder.has_model()):
+        folder.remove_leftovers()
         return False
-    advice = "--resume goes on with it, " if has_state else ""
+    advice = "--resume goes on with it, " if folder.has_state() else ""
     raise FileError(
-        f"{out}: holds a training already; {advice}--overwrite starts anew, or choose "
-        "another --out"
+        f"{folder.path}: holds a training already; {advice}--overwrite starts anew, or "
+        "choose another --out"
     )
-
-
-def _require_writable(folder: Path) -> None:
-    """Find out now, not after the first epoch."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise FileError(f"{folder}: cannot be written: {error.strerror}") from None

@@ -1,14 +1,16 @@
 """Where a training stands: everything ``--resume`` needs, in one safe file.
 
-Weights, optimiser moments and the best weights' record, as safetensors with JSON
-metadata; no pickle. Random draws need no state of their own: they are keyed by seed,
-epoch and utterance.
+Weights, optimiser moments and the progress, in the middle of an epoch too, as
+safetensors with JSON metadata; no pickle. Random draws need no state of their own: they
+are keyed by seed, epoch and utterance, dropout's by seed, epoch and step. A checksum
+over all of it tells a damaged file from a whole one.
 """
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,94 +20,35 @@ from torch import Tensor
 from asr import __version__
 from asr.config import Config
 from asr.errors import ConfigError, TrainingError
-from asr.files import replacing
 from asr.model.acoustic import AcousticModel
 from asr.model.file import kept_tensors
 from asr.settings import config_differences, config_from_dict, config_to_dict
+from asr.training.progress import Progress, progress_from_dict
 
-STATE_NAME = "last.safetensors"
-_FORMAT = "recurrent-asr training 1"
+_FORMAT = "recurrent-asr training 2"
 #: What notes that another version wrote, or nobody, may raise when they are read.
 _UNREADABLE = (ConfigError, AttributeError, KeyError, TypeError, ValueError)
 
 
-@dataclass
-class Progress:
-    """How far a training has come.
-
-    Attributes:
-        epoch: Epochs done.
-        seconds: Training time so far, without validation, seconds.
-        best_wer: Lowest dev WER so far; None before the first epoch.
-        best_loss: The dev loss of that epoch.
-        best_epoch: The epoch itself.
-        history: One row of metrics for each epoch.
-    """
-
-    epoch: int = 0
-    seconds: float = 0.0
-    best_wer: float | None = None
-    best_loss: float = 0.0
-    best_epoch: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
-
-    def improves(self, wer: float, loss: float) -> bool:
-        """Return whether an epoch's dev WER is the lowest, or as low with less loss.
-
-        A small dev set reaches its lowest WER long before the model is at its best.
-        """
-        best = self.best_wer
-        return best is None or (wer, loss) < (best, self.best_loss)
-
-    def finished(self, config: Config) -> bool:
-        """Return whether all epochs are done, or the patience is at its end."""
-        patience = config.train.patience
-        stalled = patience > 0 and self.epoch - self.best_epoch >= patience
-        return self.epoch >= config.train.epochs or stalled
-
-
-def save_state(
-    path: Path,
-    model: AcousticModel,
-    optimizer: torch.optim.Optimizer,
-    progress: Progress,
-    data: str,
-) -> None:
-    """Write the state, whole or not at all.
-
-    Args:
-        path: The file.
-        model: Its weights are kept.
-        optimizer: Its moments are kept.
-        progress: How far training has come.
-        data: Fingerprint of the training data.
-
-    Raises:
-        FileError: If it cannot be written.
-    """
-    tensors = {f"model.{name}": t for name, t in kept_tensors(model).items()}
-    for number, moments in optimizer.state_dict()["state"].items():
-        for name, value in moments.items():
-            tensors[f"optimizer.{number}.{name}"] = torch.as_tensor(value)
-    metadata = {
-        "format": _FORMAT,
-        "version": __version__,
-        "config": json.dumps(config_to_dict(model.config), ensure_ascii=False),
-        "progress": json.dumps(asdict(progress), ensure_ascii=False),
-        "data": data,
-    }
-    kept = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    with replacing(path) as temporary:
-        save_file(kept, temporary, metadata)
+class DamagedStateError(TrainingError):
+    """A file is not the state that once was written; another may be."""
 
 
 @dataclass(frozen=True)
 class State:
-    """A state file's content, checked against the run that wants to go on."""
+    """A state file's content, checked against the run that wants to go on.
+
+    Attributes:
+        path: The file.
+        progress: How far training had come.
+        tensors: Weights and moments by name.
+        machine: What it was written with; see :func:`describe_machine`.
+    """
 
     path: Path
     progress: Progress
     tensors: dict[str, Tensor]
+    machine: str
 
     def restore(self, model: AcousticModel, optimizer: torch.optim.Optimizer) -> None:
         """Put weights and moments back.
@@ -142,11 +85,62 @@ class State:
         }
 
 
+def describe_machine(device: torch.device) -> str:
+    """Return what the last bits of a training's numbers hang on, as text.
+
+    Sums are added up in another order by another number of threads, or on a GPU.
+    """
+    where = device.type
+    if where == "cpu":
+        where = f"cpu with {torch.get_num_threads()} threads"
+    return f"torch {torch.__version__} on {where}"
+
+
+def write_state(
+    path: Path,
+    model: AcousticModel,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    data: str,
+) -> None:
+    """Write the state.
+
+    Args:
+        path: The file.
+        model: Its weights are kept.
+        optimizer: Its moments are kept.
+        progress: How far training has come.
+        data: Fingerprint of the training data.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    tensors = {f"model.{name}": t for name, t in kept_tensors(model).items()}
+    for number, moments in optimizer.state_dict()["state"].items():
+        for name, value in moments.items():
+            tensors[f"optimizer.{number}.{name}"] = torch.as_tensor(value)
+    kept = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    metadata = {
+        "format": _FORMAT,
+        "version": __version__,
+        "config": json.dumps(config_to_dict(model.config), ensure_ascii=False),
+        "progress": json.dumps(asdict(progress), ensure_ascii=False),
+        "data": data,
+        "machine": describe_machine(model.device),
+    }
+    metadata["checksum"] = _checksum(kept, metadata)
+    try:
+        save_file(kept, path, metadata)
+    except SafetensorError as error:  # how it says that the disk is full
+        raise OSError(str(error)) from error
+
+
 def load_state(path: Path, config: Config, data: str) -> State:
     """Return the state for a run with the same settings and data.
 
     Raises:
-        TrainingError: If the file is damaged, or belongs to other settings or data.
+        DamagedStateError: If the file is damaged, or not a state of this version.
+        TrainingError: If it belongs to other settings or data.
     """
     try:
         # Cloned: what is mapped into memory cannot be replaced on Windows.
@@ -154,23 +148,19 @@ def load_state(path: Path, config: Config, data: str) -> State:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise TrainingError(
-            f"{path}: is damaged: {error}; --overwrite starts anew"
-        ) from None
+        raise DamagedStateError(f"{path}: is damaged: {error}") from None
     if metadata.get("format") != _FORMAT:
-        raise TrainingError(
-            f"{path}: is not a training state of this version; --overwrite starts anew"
-        )
+        raise DamagedStateError(f"{path}: is not a training state of this version")
+    if metadata.get("checksum") != _checksum(tensors, metadata):
+        raise DamagedStateError(f"{path}: is damaged: its checksum is another")
     try:
         before = config_from_dict(json.loads(metadata["config"]))
-        progress = Progress(**json.loads(metadata["progress"]))
+        progress = progress_from_dict(json.loads(metadata["progress"]))
     except _UNREADABLE as error:
-        raise TrainingError(
-            f"{path}: was written by asr {metadata.get('version', '?')}: {error}; "
-            "--overwrite starts anew"
+        raise DamagedStateError(
+            f"{path}: was written by asr {metadata.get('version', '?')}: {error}"
         ) from None
-    # How texts are searched for has no part in training.
-    changed = config_differences(replace(before, decoding=config.decoding), config)
+    changed = config_differences(_without_part(before, config), config)
     if metadata.get("data") != data:
         changed.append("the training data")
     if changed:
@@ -178,4 +168,23 @@ def load_state(path: Path, config: Config, data: str) -> State:
             f"{path.parent}: was trained with other settings ({'; '.join(changed)}); "
             "choose another --out, or --overwrite to start anew"
         )
-    return State(path, progress, tensors)
+    return State(path, progress, tensors, metadata.get("machine", ""))
+
+
+def _without_part(before: Config, now: Config) -> Config:
+    """Return ``before`` with what has no part in a training's numbers as it is now."""
+    minutes = now.train.checkpoint_minutes
+    train = replace(before.train, checkpoint_minutes=minutes)
+    return replace(before, decoding=now.decoding, train=train)
+
+
+def _checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """Return a hash of all tensors and notes (but itself), their names included."""
+    digest = hashlib.blake2b(digest_size=16)
+    for key, value in sorted(metadata.items()):
+        if key != "checksum":
+            digest.update(f"{key}\0{value}\0".encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
