@@ -11,7 +11,7 @@ from asr.manifest import Utterance
 from asr.settings import load_config
 from asr.training import memory
 from asr.training.batches import plan_epoch
-from asr.training.examples import Example
+from asr.training.examples import Data, Example
 from asr.training.loop import Trainer
 from asr.training.memory import largest_batches, padded_seconds
 from asr.training.stage import train
@@ -34,7 +34,7 @@ def plan_config(tiny):
 
 def test_the_largest_batch_is_that_of_all_epochs(plan_config):
     some = examples([0.5 + 0.07 * n for n in range(40)])
-    [largest] = largest_batches(some, plan_config)
+    [largest] = largest_batches(Data(some, []), plan_config)
     plans = [plan_epoch(some, plan_config, epoch) for epoch in range(1, 31)]
     sizes = [[padded_seconds(batch) for batch in plan] for plan in plans]
     assert padded_seconds(largest) == max(max(plan) for plan in sizes)
@@ -44,7 +44,7 @@ def test_the_largest_batch_is_that_of_all_epochs(plan_config):
 def test_long_texts_are_tried_too(plan_config):
     """Short recordings of much text: the CTC loss has a table of time by text."""
     some = [*examples([2.0] * 40), *examples([0.9] * 9, tokens=12)]
-    longest, wordiest = largest_batches(some, plan_config)
+    longest, wordiest = largest_batches(Data(some, []), plan_config)
     assert max(len(item.example.targets) for item in longest) == 1
     assert max(len(item.example.targets) for item in wordiest) == 12
 
@@ -59,7 +59,7 @@ def test_large_sets_are_not_planned_for_every_epoch(plan_config, monkeypatch):
     for most, epochs in ((10, 1), (59, 2), (10_000, 30)):
         monkeypatch.setattr(memory, "MOST_PLANNED", most)
         planned.clear()
-        largest_batches(some, plan_config)
+        largest_batches(Data(some, []), plan_config)
         assert planned == list(range(1, epochs + 1))
 
 

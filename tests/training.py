@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from asr.settings import load_config
 from asr.training.monitor import Monitor
 
-TIMES = ("seconds", "total_seconds", "speed")
+TIMES = ("seconds", "total_seconds", "speed", "peak_memory")
 
 
 class Recorder(Monitor):

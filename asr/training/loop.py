@@ -88,7 +88,7 @@ class Trainer:
         """
         if self.progress.finished(self.config):
             return
-        largest = largest_batches(self.data.train, self.config)
+        largest = largest_batches(self.data, self.config)
         hours = sum(example.duration for example in self.data.train) / 3600
         self.monitor.start(
             epochs=self.config.train.epochs,

@@ -10,7 +10,7 @@ from asr.config import Config
 from asr.errors import TrainingError, some
 from asr.model.acoustic import AcousticModel
 from asr.training.batches import Batch, Planned, load_batches, plan_epoch
-from asr.training.examples import Example
+from asr.training.examples import Data
 
 #: Utterances planned ahead to find the largest batch, epochs times utterances: some
 #: seconds. Of large sets one epoch is enough, as it has batches of every kind.
@@ -20,7 +20,7 @@ MOST_PLANNED = 50_000
 _OUT_OF_MEMORY = ("allocate memory", "not enough memory", "bad_alloc", "ALLOC_FAILED")
 
 
-def largest_batches(examples: Sequence[Example], config: Config) -> list[list[Planned]]:
+def largest_batches(data: Data, config: Config) -> list[list[Planned]]:
     """Return the batches that take most memory: one, or two that may.
 
     One is the longest with its padding, which the network's memory grows with; the
@@ -28,11 +28,11 @@ def largest_batches(examples: Sequence[Example], config: Config) -> list[list[Pl
     They are taken from the plans of all epochs, of as many as 50,000 utterances are, or
     of the first.
     """
-    epochs = max(1, min(config.train.epochs, MOST_PLANNED // len(examples)))
+    epochs = max(1, min(config.train.epochs, MOST_PLANNED // len(data.train)))
     longest: list[Planned] = []
     wordiest: list[Planned] = []
     for epoch in range(1, epochs + 1):
-        plan = plan_epoch(examples, config, epoch)
+        plan = plan_epoch(data.train, config, epoch, data.recordings)
         longest = max([longest, *plan], key=padded_seconds)
         wordiest = max([wordiest, *plan], key=_table_size)
     return [longest] if wordiest == longest else [longest, wordiest]
