@@ -15,7 +15,9 @@ def compare(
     ],
     out: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="Folder for compare.md and compare.jsonl."),
+        typer.Option(
+            metavar="DIR", help="Folder for compare.html, compare.md, compare.jsonl."
+        ),
     ],
     ref: Annotated[
         Path | None,
@@ -46,6 +48,7 @@ def compare(
     Those that differ by nothing but the seed are one row, with the mean over
     seeds, their spread and a 95 % interval.
     """
+    from asr.comparison.page import PAGE, write_page
     from asr.comparison.stage import compare
     from asr.comparison.tables import FILES, measured, text_table, write_tables
     from asr.errors import printable
@@ -55,7 +58,7 @@ def compare(
         raise typer.BadParameter("--hyp needs --ref, which it is scored against")
     name = hyp or "dev.hyp.jsonl"
     read = [folder / file for folder in experiments for file in (name, gradients)]
-    for file in FILES:
+    for file in (*FILES, PAGE):
         require_apart(out / file, [ref, *read])
         check_writable(out / file)
     found = compare(
@@ -69,5 +72,6 @@ def compare(
     for note in found.notes:
         typer.echo(f"asr: note: {printable(note)}", err=True)
     write_tables(out, found)
+    page = write_page(out, found)
     typer.echo(text_table(found))
-    typer.echo(f"asr: {measured(found)}", err=True)
+    typer.echo(f"asr: {measured(found)} A page is {page}", err=True)

@@ -50,7 +50,7 @@ def test_trained_models_side_by_side(prepared, tiny, tmp_path):
     )
     assert result.exit_code == 0
     header, row = result.stdout.splitlines()
-    assert header.split()[:4] == ["experiment", "seeds", "weights", "epochs"]
+    assert header.split()[:4] == ["experiment", "seeds", "WER", "over"]
     assert row.startswith("s0, s1")
     [tree] = map(json.loads, (out / "compare.jsonl").read_text().splitlines())
     assert tree["seeds"] == [0, 1]

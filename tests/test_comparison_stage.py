@@ -1,5 +1,6 @@
 import json
 import math
+import sys
 from statistics import stdev
 
 import pytest
@@ -173,7 +174,8 @@ def test_tables(grid, reference, tmp_path):
     assert len(table) == 2 + 4
     assert table[1].startswith("|---|--:|--:|")
     assert {line.count("|") for line in table} == {table[0].count("|")}
-    assert table[2].startswith("| gru | 2 | 2 | 1,000 | 4 | 40.0 s | 100x | 504 MB | ")
+    assert table[2].startswith("| gru | 2 | 2 | 5.21 % | 4.17 to 6.25 (SD 1.47) | ")
+    assert " | 1,000 | 4 | 40.0 s | 100x | 504 MB | " in table[2]
     plain = text_table(found).splitlines()
     assert len(plain) == 5
     assert plain[0].split()[:3] == ["cell", "layers", "seeds"]
@@ -184,6 +186,17 @@ def test_markdown_shows_names_as_they_are(tmp_path, reference):
     found = compare([experiment(tmp_path / name)], reference=reference)
     row = markdown(found).splitlines()[4]
     assert row.startswith(r"| a\|b\_&lt;b\>\_x\_\_\`c\`\_\[d\](e) | 1 |")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+def test_a_folder_whose_name_is_no_text(tmp_path, reference):
+    path = experiment(tmp_path / "b\udcff|\n<i>")
+    found = compare([path], reference=reference)
+    write_tables(tmp_path, found)
+    [line] = (tmp_path / "compare.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["experiments"][0]["path"].endswith("b?|\n<i>")
+    rows = (tmp_path / "compare.md").read_text(encoding="utf-8").splitlines()
+    assert sum(row.startswith("|") for row in rows) == 3
 
 
 def test_the_same_seed_twice_is_told(tmp_path):

@@ -50,21 +50,25 @@ def fields(comparison: Comparison) -> list[Field]:
     rate = "WER" if comparison.reference is not None else "dev WER"
 
     def field(name: str, cell: Callable[[Row], str]) -> Field:
-        return Field(name=name, cells=tuple(map(cell, rows)))
+        # A plain space: these go into a terminal and into Markdown too.
+        return Field(
+            name=name,
+            cells=tuple(cell(row).replace("\N{NO-BREAK SPACE}", " ") for row in rows),
+        )
 
     measured = [
         field("seeds", lambda row: number(len(row.experiments))),
-        field("weights", lambda row: number(row.weights)),
-        field("epochs", lambda row: f"{row.epochs:g}"),
-        field("training", lambda row: duration(row.training_seconds)),
-        field("speed", lambda row: f"{row.speed:,.0f}x"),
-        field("memory", lambda row: _memory(row.peak_memory)),
         field(rate, lambda row: percent(row.rates.wer)),
         field("over seeds", _spread),
         field("95 % interval", lambda row: _between(row.rates.interval)),
         field("by speaker", lambda row: _between(row.rates.speaker_interval)),
         field("errors / words", _errors),
         field(rate.replace("WER", "CER"), lambda row: percent(row.rates.cer)),
+        field("weights", lambda row: number(row.weights)),
+        field("epochs", lambda row: f"{row.epochs:g}"),
+        field("training", lambda row: duration(row.training_seconds)),
+        field("speed", lambda row: f"{row.speed:,.0f}x"),
+        field("memory", lambda row: _memory(row.peak_memory)),
         field(f"gradient < {SHARE:.0%} back", lambda row: _horizon(row, 0)),
         field("ahead", lambda row: _horizon(row, 1)),
     ]
@@ -81,8 +85,10 @@ def write_tables(folder: Path, comparison: Comparison) -> None:
         json.dumps(row_tree(row, comparison), ensure_ascii=False, allow_nan=False)
         for row in comparison.rows
     ]
-    write_text(folder / FILES[0], "".join(f"{line}\n" for line in lines))
-    write_text(folder / FILES[1], markdown(comparison))
+    texts = "".join(f"{line}\n" for line in lines), markdown(comparison)
+    for name, text in zip(FILES, texts, strict=True):
+        # Bytes of a folder's name that are no text, which no UTF-8 file can hold.
+        write_text(folder / name, text.encode(errors="replace").decode())
 
 
 def markdown(comparison: Comparison) -> str:
@@ -102,8 +108,7 @@ def text_table(comparison: Comparison) -> str:
     """Return the table for a terminal."""
     columns = fields(comparison)
     body = [list(row) for row in zip(*(c.cells for c in columns), strict=True)]
-    plain = [[cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in body]
-    return table([column.name for column in columns], plain)
+    return table([column.name for column in columns], body)
 
 
 def measured(comparison: Comparison) -> str:

@@ -1,0 +1,264 @@
+import math
+from dataclasses import replace
+
+import pytest
+
+from asr.comparison.charts import linear_axis, log_axis, value_axis
+from asr.comparison.facets import MOST, facets
+from asr.comparison.figures import (
+    cost_charts,
+    layer_charts,
+    reach_charts,
+    setting_charts,
+    training_curves,
+)
+from asr.comparison.page import write_page
+from asr.comparison.reach import mean_reach, read_reach
+from asr.comparison.stage import compare
+from tests.experiments import experiment, reach, write_lines, write_references
+from tests.pages import HOSTILE, Page, assert_safe, chromium, needs_browser
+
+
+def made(folder, *settings, **options):
+    """Return the comparison of an experiment for each list of settings."""
+    paths = [
+        experiment(folder / f"{n}", *chosen, **options)
+        for n, chosen in enumerate(settings)
+    ]
+    return compare(paths)
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """Three cells, three depths, both directions: 18 rows."""
+    return made(
+        tmp_path_factory.mktemp("grid"),
+        *(
+            [f"model.cell={c}", f"model.layers={n}", f"model.bidirectional={b}"]
+            for c in ("rnn", "gru", "lstm")
+            for n in (1, 2, 3)
+            for b in ("true", "false")
+        ),
+        gradients=reach(),
+    )
+
+
+def test_facets_are_by_settings(grid):
+    found = facets(grid.rows, grid.columns)
+    assert [facet.title for facet in found] == ["cell=gru", "cell=lstm", "cell=rnn"]
+    assert all(len(facet.rows) == 6 for facet in found)
+    assert found[0].names[0] == "layers=1, bidirectional=false"
+    assert [row for facet in found for row in facet.rows] == list(grid.rows)
+    [whole] = facets(grid.rows[:MOST], grid.columns)
+    assert whole.title == ""
+    assert whole.names[0] == "cell=gru, layers=1, bidirectional=false"
+
+
+def test_facets_of_one_setting_with_many_values(tmp_path):
+    found = made(tmp_path, *([f"train.epochs={n}"] for n in range(1, 20)))
+    parts = facets(found.rows, found.columns)
+    assert [len(part.rows) for part in parts] == [8, 8, 3]
+    assert parts[0].title == "part 1 of 3"
+    assert parts[2].names[-1] == "epochs=19"
+
+
+def test_every_chart_has_few_colours(grid):
+    rows, columns = grid.rows, grid.columns
+    several = [
+        training_curves(rows, columns),
+        cost_charts(rows, columns, "WER"),
+        reach_charts(rows, columns),
+        *(charts for _, charts in setting_charts(rows, columns, "WER")),
+        *(charts for _, charts in layer_charts(rows, columns)),
+    ]
+    for chart in (chart for charts in several for chart in charts):
+        assert 1 <= len(chart.series) <= MOST
+        for series in chart.series:
+            places = [p for line in series.lines for p in line]
+            places += [(dot.x, dot.y) for dot in series.dots]
+            assert places
+            assert all(0 <= x <= 1 and 0 <= y <= 1 for x, y in places)
+
+
+def test_a_line_a_combination_of_the_other_settings(grid):
+    [(name, [chart])] = setting_charts(grid.rows, grid.columns, "WER")
+    assert name == "layers"
+    assert [series.name for series in chart.series] == [
+        f"cell={cell}, bidirectional={both}"
+        for cell in ("gru", "lstm", "rnn")
+        for both in ("false", "true")
+    ]
+    assert all(len(series.lines[0]) == 3 for series in chart.series)
+    assert [label for _, label in chart.across.labels] == ["1", "2", "3"]
+
+
+def test_settings_that_change_together_are_one_chart(tmp_path):
+    found = made(
+        tmp_path,
+        *([f"model.layers={n}", f"train.epochs={10 * n}"] for n in (1, 2, 3)),
+    )
+    [(name, [chart])] = setting_charts(found.rows, found.columns, "WER")
+    assert name == "layers with epochs"
+    assert len(chart.series[0].lines[0]) == 3
+
+
+def test_nothing_to_draw_by_a_setting(tmp_path):
+    found = made(tmp_path, ["model.cell=gru"], ["model.cell=rnn", "model.layers=2"])
+    # Both change together, so there is a line of two.
+    assert [name for name, _ in setting_charts(found.rows, found.columns, "WER")] == [
+        "layers with cell" if found.columns[0].name == "layers" else "cell with layers"
+    ]
+    words = made(tmp_path / "words", ["model.cell=gru"], ["model.cell=rnn"])
+    assert setting_charts(words.rows, words.columns, "WER") == []
+
+
+def test_curves_never_rise_and_time_is_the_trainings(tmp_path):
+    found = made(tmp_path, ["seed=0"], ["seed=1"])
+    path = found.rows[0].experiments[0].path
+    rows = [
+        {"epoch": n, "dev_wer": wer, "seconds": 60, "total_seconds": 60 * n, "speed": 9}
+        for n, wer in enumerate((0.9, 0.3, 0.6, 0.0), start=1)
+    ]
+    write_lines(path / "metrics.jsonl", rows)
+    found = compare([path, path.parent / "1"])
+    [chart] = training_curves(found.rows, found.columns)
+    [series] = chart.series
+    assert len(series.lines) == 2
+    heights = [y for _, y in series.lines[0]]
+    assert heights == sorted(heights, reverse=True)
+    assert heights[1] == heights[2]
+    assert heights[3] == 0  # no error has no place on a logarithm; it is at the foot
+    assert chart.across.name == "training time, min"
+
+
+def test_reach_that_has_vanished_breaks_its_line(tmp_path):
+    forward = reach()
+    for row in forward["reach"]:
+        row["relative"] = 0.0 if row["k"] < 0 else row["relative"]
+    found = made(tmp_path, [], gradients=forward)
+    [chart] = reach_charts(found.rows, found.columns)
+    [line] = chart.series[0].lines
+    assert len(line) == 21
+    assert line[0] == (0.5, 1.0)
+    assert line[-1][0] == 1.0
+
+
+def test_reach_is_the_mean_over_seeds(tmp_path):
+    files = []
+    for n, decay in enumerate((0.1, 0.3)):
+        e = experiment(tmp_path / f"{n}", gradients=reach(decay, size=5 + n))
+        files.append(read_reach(e / "gradients.json"))
+    found = mean_reach(files)
+    assert list(found.relative) == list(files[0].relative)
+    assert found.relative[0.04] == pytest.approx((math.exp(-0.1) + math.exp(-0.3)) / 2)
+    back = found.horizons[0.1][0]
+    assert back == pytest.approx(
+        (files[0].horizons[0.1][0] + files[1].horizons[0.1][0]) / 2
+    )
+    assert found.horizons[0.1][1] is None
+    assert mean_reach([]) is None
+
+
+def test_axes():
+    axis = linear_axis("x", [2.0, 3.0], str, from_zero=True)
+    assert (axis.place(0), axis.place(3.0), axis.place(9)) == (0, 1, 1)
+    same = linear_axis("x", [5.0, 5.0], str)
+    assert same.place(5.0) == pytest.approx(0.5)
+    nothing = linear_axis("x", [0.0], str)
+    assert 0 <= nothing.place(0.0) <= 1
+    assert nothing.ticks
+    log = log_axis("y", [0.01, 1.0], "{:g}".format)
+    assert log.place(0.1) == pytest.approx(0.5)
+    assert log.place(0.0) == 0
+    assert {"0.01", "0.1", "1"} <= {label for _, label in log.ticks}
+    assert 2 <= len(log_axis("y", [0.12, 0.8], str).ticks) <= 7
+    assert len(log_axis("y", [1e-9, 1.0], str).ticks) <= 7
+    assert log_axis("y", [0.5], str).ticks
+    values = value_axis("layers", [1, 2, 4, 8, 16], str)
+    assert values.log
+    assert [label for _, label in values.ticks] == ["1", "2", "4", "8", "16"]
+    assert not value_axis("layers", [1, 2, 3], str).log
+    assert not value_axis("dropout", [0.0, 0.9], str).log
+
+
+def page_of(folder, comparison):
+    path = write_page(folder, comparison)
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def test_a_page_of_many(grid, tmp_path):
+    page = page_of(tmp_path, grid)
+    assert_safe(page)
+    # All cost the same, so there is no chart of costs.
+    assert len(page.all("h2")) == 6
+    for said in (
+        "18 trainings.",
+        "Dev error rates, of the trainings themselves, without intervals",
+        "dev WER by layers",
+        "How far they remember",
+        "Gradients by layer",
+    ):
+        assert said in page.shown
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in page.elements:
+        assert attributes.get("aria-labelledby", ids[0]) in ids
+
+
+def test_a_page_of_one(tmp_path):
+    write_references(tmp_path / "dev.jsonl")
+    one = experiment(tmp_path / "one")
+    found = compare([one], reference=tmp_path / "dev.jsonl", title="My title")
+    page = page_of(tmp_path, found)
+    assert_safe(page)
+    assert "My title" in page.shown
+    assert "WER 6.25" in page.shown
+    assert "95 % interval" in page.shown
+    assert "How far they remember" not in page.shown
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:20])
+def test_hostile_names_stay_text(tmp_path, text):
+    kept = text.replace("\0", "").encode(errors="ignore").decode()
+    found = made(tmp_path, ["model.layers=1"], ["model.layers=2"], gradients=reach())
+    rows = tuple(
+        replace(
+            row, label=f"{kept}{n}", settings={**row.settings, "model.layers": text}
+        )
+        for n, row in enumerate(found.rows)
+    )
+    columns = tuple(replace(column, name=text) for column in found.columns)
+    hostile = replace(found, rows=rows, columns=columns, title=text, notes=(text,))
+    assert_safe(page_of(tmp_path, hostile))
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_page(grid, driver, tmp_path, width):
+    path = write_page(tmp_path, grid)
+    driver.post(
+        "/goog/cdp/execute",
+        {
+            "cmd": "Emulation.setDeviceMetricsOverride",
+            "params": {
+                "width": width,
+                "height": 800,
+                "deviceScaleFactor": 1,
+                "mobile": True,
+            },
+        },
+    )
+    driver.post("/url", {"url": path.as_uri()})
+    wide = driver.run(
+        "const done = arguments[arguments.length - 1];"
+        "done([document.documentElement.scrollWidth, innerWidth]);"
+    )
+    assert wide[0] <= wide[1] == width
+
+
+@needs_browser
+def test_a_browser_has_nothing_to_say(grid, tmp_path):
+    path = write_page(tmp_path, grid)
+    done = chromium(tmp_path, path, "--dump-dom")
+    assert "CONSOLE" not in done.stderr
+    assert "How fast they learn" in done.stdout
