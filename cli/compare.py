@@ -35,12 +35,13 @@ def compare(
         ),
     ] = None,
     gradients: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
             help="File of asr gradients in each folder, where there is one.",
+            show_default="gradients.json",
         ),
-    ] = "gradients.json",
+    ] = None,
     title: Annotated[str, typer.Option(help="Name of the page.")] = "",
 ) -> None:
     """Compare experiments: error rates, time, memory, and what their settings do.
@@ -51,21 +52,25 @@ def compare(
     from asr.comparison.page import PAGE, write_page
     from asr.comparison.stage import compare
     from asr.comparison.tables import FILES, measured, text_table, write_tables
-    from asr.errors import printable
+    from asr.errors import ComparisonError, printable
     from asr.files import check_writable, require_apart
 
     if hyp is not None and ref is None:
         raise typer.BadParameter("--hyp needs --ref, which it is scored against")
-    name = hyp or "dev.hyp.jsonl"
-    read = [folder / file for folder in experiments for file in (name, gradients)]
+    names = hyp or "dev.hyp.jsonl", gradients or "gradients.json"
+    read = [folder / name for folder in experiments for name in names]
+    if gradients and not any((folder / gradients).exists() for folder in experiments):
+        raise ComparisonError(
+            f"--gradients {gradients}: no experiment has it; asr gradients writes it"
+        )
     for file in (*FILES, PAGE):
         require_apart(out / file, [ref, *read])
         check_writable(out / file)
     found = compare(
         experiments,
         reference=ref,
-        hypotheses=name,
-        gradients=gradients,
+        hypotheses=names[0],
+        gradients=names[1],
         title=title,
         progress=bar("Scoring"),
     )

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from asr.errors import AsrError, FileError
 from asr.settings import load_config
 from cli.main import app
-from tests.experiments import experiment, write_references
+from tests.experiments import experiment, reach, write_references
 
 ROOT = Path(__file__).parents[1]
 
@@ -80,6 +80,14 @@ def test_options(pair, tmp_path):
     assert "no such file" in str(run("compare", *pair, *ref, *out).exception)
     assert run("compare", *pair, "--hyp", "other.jsonl", *out).exit_code == 2
     assert run("compare", *out).exit_code == 2
+    gone = run("compare", *pair, "--gradients", "g.json", *out).exception
+    assert "no experiment has it" in str(gone)
+    (pair[0] / "g.json").write_text(json.dumps(reach()), encoding="utf-8")
+    done = run("compare", *pair, "--gradients", "g.json", "--title", "My <own>", *out)
+    assert done.exit_code == 0
+    assert "gradient < 1% back" in done.stdout
+    page = (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
+    assert "My &lt;own&gt;" in page
 
 
 def test_nothing_that_is_read_is_replaced(pair, tmp_path):
