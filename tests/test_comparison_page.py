@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from asr.comparison.charts import linear_axis, log_axis, value_axis
-from asr.comparison.facets import MOST, facets
+from asr.comparison.facets import MOST, facets, free_columns
 from asr.comparison.figures import (
     cost_charts,
     layer_charts,
@@ -102,14 +102,31 @@ def test_settings_that_change_together_are_one_chart(tmp_path):
     assert len(chart.series[0].lines[0]) == 3
 
 
+def test_units_that_follow_from_cell_and_depth_change_along_a_line(tmp_path):
+    # As in a comparison of networks of one size.
+    units = {("rnn", 1): 6, ("rnn", 2): 4, ("gru", 1): 3, ("gru", 2): 2, ("gru", 3): 1}
+    found = made(
+        tmp_path,
+        *(
+            [f"model.cell={cell}", f"model.layers={layers}", f"model.hidden={hidden}"]
+            for (cell, layers), hidden in units.items()
+        ),
+    )
+    assert [c.name for c in found.columns] == ["cell", "layers", "hidden"]
+    free = free_columns(found.rows, found.columns)
+    assert [c.name for c in free] == ["cell", "layers"]
+    [(name, [chart])] = setting_charts(found.rows, found.columns, "WER")
+    assert name == "layers with hidden"
+    lines = {series.name: len(series.lines[0]) for series in chart.series}
+    assert lines == {"cell=gru": 3, "cell=rnn": 2}
+
+
 def test_nothing_to_draw_by_a_setting(tmp_path):
-    found = made(tmp_path, ["model.cell=gru"], ["model.cell=rnn", "model.layers=2"])
-    # Both change together, so there is a line of two.
-    assert [name for name, _ in setting_charts(found.rows, found.columns, "WER")] == [
-        "layers with cell" if found.columns[0].name == "layers" else "cell with layers"
-    ]
     words = made(tmp_path / "words", ["model.cell=gru"], ["model.cell=rnn"])
     assert setting_charts(words.rows, words.columns, "WER") == []
+    both = made(tmp_path, ["model.cell=gru"], ["model.cell=rnn", "model.layers=2"])
+    # Whether it is the cell or the depth, two experiments cannot tell.
+    assert setting_charts(both.rows, both.columns, "WER") == []
 
 
 def test_curves_never_rise_and_time_is_the_trainings(tmp_path):

@@ -1,6 +1,6 @@
 """Rows divided so that a chart has few lines, by settings where that can be done."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -72,11 +72,27 @@ def names_within(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
     return [label_of(row.settings, chosen) or row.label for row in rows]
 
 
-def go_together(rows: Sequence[Mapping[str, Any]], one: str, other: str) -> bool:
-    """Return whether each value of a setting goes with one of another, and back."""
-    pairs = {(str(row[one]), str(row[other])) for row in rows}
-    ones, others = (len({pair[side] for pair in pairs}) for side in (0, 1))
-    return len(pairs) == ones == others
+def free_columns(rows: Sequence[Row], columns: Sequence[Column]) -> list[Column]:
+    """Return columns that no others determine, in their order.
+
+    Where units are chosen for each cell and depth, so that all networks are of one
+    size, they are determined by these two. What has most values is asked first: by
+    cell and units, the depth is determined too.
+
+    Args:
+        rows: All different in some column.
+        columns: Settings that differ.
+    """
+    values = {c.key: [repr(row.settings[c.key]) for row in rows] for c in columns}
+    kept = list(columns)
+    order = list(reversed(columns))
+    for column in sorted(order, key=lambda c: -len(set(values[c.key]))):
+        others = [values[c.key] for c in kept if c != column]
+        by_others = set(zip(*others, strict=True)) if others else {()}
+        # All rows are told apart by what is kept; still so without this one?
+        if len(by_others) == len(rows):
+            kept.remove(column)
+    return kept
 
 
 def _facet(

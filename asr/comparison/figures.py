@@ -16,7 +16,7 @@ from asr.comparison.charts import (
     value_axis,
 )
 from asr.comparison.experiments import Experiment
-from asr.comparison.facets import MOST, Facet, facets, go_together
+from asr.comparison.facets import MOST, Facet, facets, free_columns
 from asr.comparison.reach import Reach
 from asr.comparison.rows import Column, Row, label_of, shown
 from asr.pages.display import decimal, duration, number, percent
@@ -112,28 +112,30 @@ def setting_charts(
 ) -> list[tuple[str, list[Chart]]]:
     """Return WER by each numeric setting: its name, and charts.
 
-    A line is a combination of the other settings. Those without two values of the
-    setting have no line; settings without any line are left out, and so are those that
-    always change together with an earlier one.
+    A line is a combination of the other settings, but for those that are determined by
+    the rest: they change along it, and are named. Settings without a line of two values
+    are left out.
     """
     found: list[tuple[str, list[Chart]]] = []
-    done: list[str] = []
-    settings = [row.settings for row in rows]
-    for column in columns:
-        together = [c.key for c in columns if go_together(settings, column.key, c.key)]
-        values = [values[column.key] for values in settings]
-        if not all(type(value) in (int, float) for value in values):
+    free = free_columns(rows, columns)
+    for column in free:
+        if not all(type(row.settings[column.key]) in (int, float) for row in rows):
             continue
-        if any(key in done for key in together):
-            continue
-        others = [c for c in columns if c.key not in together]
-        lines = _by_others(rows, others)
-        if lines := [line for line in lines if len(line) > 1]:
-            done.append(column.key)
-            names = [c.name for c in columns if c.key in together]
-            charts = _setting_charts(column, lines, others, rate)
-            found.append((" with ".join(names), charts))
+        others = [c for c in free if c != column]
+        lines = [line for line in _by_others(rows, others) if len(line) > 1]
+        if lines:
+            along = [
+                c.name
+                for c in columns
+                if c not in free and any(_varies(line, c) for line in lines)
+            ]
+            name = f"{column.name} with {', '.join(along)}" if along else column.name
+            found.append((name, _setting_charts(column, lines, others, rate)))
     return found
+
+
+def _varies(rows: Sequence[Row], column: Column) -> bool:
+    return len({repr(row.settings[column.key]) for row in rows}) > 1
 
 
 def reach_charts(rows: Sequence[Row], columns: Sequence[Column]) -> list[Chart]:
