@@ -166,6 +166,15 @@ def test_squashing_in_double_precision_and_at_the_edges(kernel, exact):
     np.testing.assert_allclose(edges, exact(np.array([30, -30, np.nan, 30])), atol=1e-6)
 
 
+def test_cells_say_whether_their_code_is_there(monkeypatch):
+    assert not layer("lstm").must_compile()
+    assert not RecurrentLayer("gru-after", 5, 7, True, equations=True).must_compile()
+    for kept in (True, False):
+        monkeypatch.setattr("asr.model.recurrence.is_kept", lambda _, kept=kept: kept)
+        for cell in CELLS:
+            assert layer(cell).must_compile() != kept
+
+
 def test_products_are_added():
     rng = np.random.default_rng(0)
     sums, states = rng.normal(size=(8, 13)), rng.normal(size=(8, 40))

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pytest
 from asr.settings import config_from_dict, load_config
 
 RECIPES = Path(__file__).parent.parent / "recipes"
-NAMES = sorted(path.parent.name for path in RECIPES.glob("*/Makefile"))
+#: The recipe of the cells is a chain of its own.
+NAMES = sorted({path.parent.name for path in RECIPES.glob("*/Makefile")} - {"cells"})
 
 pytestmark = pytest.mark.skipif(
     shutil.which("make") is None or sys.platform == "win32", reason="needs make and sh"
@@ -31,6 +33,9 @@ case $1 in
   prep) mkdir -p "$3"; touch "$3/prep.json" "$3/test.jsonl" "$3/dev.jsonl" ;;
   train) mkdir -p "$4"; touch "$4/model.safetensors" ;;
   transcribe) while [ "$1" != --output ]; do shift; done; touch "$2" ;;
+  gradients) touch "$6" ;;
+  compare) while [ "$1" != --out ]; do shift; done; touch "$2/compare.html"
+    touch "$2/compare.md" ;;
   score) printf '%%WER 1.00\n\nworst\n' ;;
 esac
 """
@@ -145,3 +150,76 @@ def test_download_checks_and_unpacks(tmp_path, algorithm):
     result, _ = kitchen.make("download", address, f"SUM_{name}={right}")
     assert result.returncode == 0, result.stderr
     assert (kitchen.recipe / "download" / "an4" / "note.txt").read_text() == "here"
+
+
+ONE = ("CELLS=gru-before", "WAYS=both", "DEPTHS=3", "SEEDS=0 1")
+
+
+def test_the_cells_are_trained_and_compared(tmp_path):
+    kitchen = Kitchen(tmp_path, "cells")
+    chain = ["train", "transcribe"]
+    result, ran = kitchen.make("CORPUS=somewhere", *ONE)
+    assert result.returncode == 0, result.stderr
+    # Gradients of the first seed alone.
+    assert ran == ["prep", *chain, *chain, "gradients", "compare"]
+    arguments = kitchen.log.read_text(encoding="utf-8").splitlines()[1]
+    for setting in (
+        *("model.cell=gru", "model.reset=before", "model.bidirectional=true"),
+        *("model.layers=3", "model.hidden=86", "seed=0"),
+    ):
+        assert f"--set {setting}" in arguments
+    assert kitchen.make("CORPUS=somewhere", *ONE)[1] == []
+    more = kitchen.make("CORPUS=somewhere", *ONE, "EXTRA=lstm.forward.1.0.remember")[1]
+    assert more == [*chain, "gradients", "compare"]
+    arguments = kitchen.log.read_text(encoding="utf-8").splitlines()[0]
+    for setting in (
+        *("model.cell=lstm", "model.bidirectional=false", "model.layers=1"),
+        *("model.hidden=242", "model.forget_bias=1.0"),
+    ):
+        assert f"--set {setting}" in arguments
+    assert "reset" not in arguments
+
+
+def test_without_a_corpus_the_cells_learn_synthetic_digits(tmp_path):
+    kitchen = Kitchen(tmp_path, "cells")
+    result, ran = kitchen.make(*ONE)
+    assert result.returncode == 0, result.stderr
+    assert ran[:3] == ["synth", "prep", "train"]
+
+
+def test_equal_time_is_counted_in_epochs_of_the_plain_run(tmp_path):
+    kitchen = Kitchen(tmp_path, "cells")
+    kitchen.make("CORPUS=somewhere", *ONE)
+    run = "gru-before.both.3.0"
+    rows = "".join(
+        f'{{"epoch": {n}, "seconds": 4.1, "total_seconds": {4.1 * n}}}\n'
+        for n in (1, 2)
+    )
+    (kitchen.recipe / "exp" / run / "metrics.jsonl").write_text(rows)
+    kitchen.make("CORPUS=somewhere", *ONE, f"EXTRA={run}.time", "TIME=50")
+    arguments = kitchen.log.read_text(encoding="utf-8").splitlines()[0]
+    assert "--set train.epochs=12 " in arguments
+
+
+def cells_units():
+    text = (RECIPES / "cells" / "Makefile").read_text(encoding="utf-8")
+    for name, units in re.findall(r"^UNITS_(\S+) *:= ([\d ]+)$", text, re.MULTILINE):
+        yield from ((*name.split("."), n, u) for n, u in enumerate(units.split(), 1))
+
+
+@pytest.mark.parametrize(("cell", "way", "layers", "units"), list(cells_units()))
+def test_cells_are_compared_at_equal_numbers_of_weights(cell, way, layers, units):
+    from asr.model.network import Network
+
+    settings = (
+        *(f"model.cell={cell}", f"model.layers={layers}", f"model.hidden={units}"),
+        f"model.bidirectional={'true' if way == 'both' else 'false'}",
+    )
+    config = load_config(RECIPES / "cells" / "base.toml", settings)
+    network = Network(config.model, config.features.num_mels, 28)
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    assert weights == pytest.approx(400_000, rel=0.02)
+
+
+def test_there_are_units_for_every_cell_way_and_depth():
+    assert len(list(cells_units())) == 3 * 2 * 5

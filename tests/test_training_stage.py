@@ -358,3 +358,14 @@ def test_gradients_are_clipped(prepared, settings, tmp_path):
     moments = load_file(tmp_path / "last.safetensors")
     first = [t for name, t in moments.items() if name.endswith("exp_avg")]
     assert max(float(t.abs().max()) for t in first) <= 1e-12
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_compiling_is_announced(prepared, tiny, tmp_path, monkeypatch, missing):
+    monkeypatch.setattr("asr.model.recurrent.must_compile", lambda _cell: missing)
+    monitor = Recorder()
+    wanted = config(tiny, "model.cell=gru", "train.epochs=1")
+    train(prepared, tmp_path / "a", wanted, monitor=monitor)
+    assert sum("compiling the recurrence" in n for n in monitor.notes) == missing
+    train(prepared, tmp_path / "b", config(tiny, "train.epochs=1"), monitor=monitor)
+    assert sum("compiling the recurrence" in n for n in monitor.notes) == missing

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from asr.machine import is_kept
 from asr.model.cells import Cell
 
 #: Utterances that are worth a thread: as many as are worked on at once.
@@ -39,6 +40,13 @@ def recur(
         cell, inputs, weights, bias, lengths
     )
     return states
+
+
+def must_compile(cell: Cell) -> bool:
+    """Return whether a cell's machine code is not on the disk yet: it takes a while."""
+    kernel = _kernel(cell)
+    both = (kernel.recurrence, kernel.gradient)
+    return not all(is_kept(getattr(function, "func", function)) for function in both)
 
 
 class _Kernel(NamedTuple):

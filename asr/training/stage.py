@@ -77,6 +77,10 @@ def train(
     trainer = Trainer(model.to(device), found, Folder(out, config), monitor)
     if not _prepare_folder(trainer, resume=resume, overwrite=overwrite):
         trainer.start()
+    if device == "cpu" and model.network.recurrent.must_compile():
+        monitor.note(
+            "compiling the recurrence for this machine, once: some ten seconds"
+        )
     trainer.run()
     return trainer.finish()
 
