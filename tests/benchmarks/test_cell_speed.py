@@ -7,6 +7,7 @@ import statistics
 
 import pytest
 import torch
+from torch import nn
 
 from asr.model.recurrent import RecurrentLayer
 from tests.benchmarks.turns import report, take_turns
@@ -36,7 +37,15 @@ def test_a_training_step_of_a_layer(bidirectional, batch, frames):
         layer = RecurrentLayer(cell, 512, 256, bidirectional)
         return lambda: getattr(layer, method)(inputs, lengths).sum().backward()
 
-    times = take_turns({name: contestant(*how) for name, how in CONTESTANTS.items()})
+    plain = nn.GRU(512, 256, batch_first=True, bidirectional=bidirectional)
+
+    def half_precision():
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = plain(inputs)[0]
+        outputs.float().sum().backward()
+
+    contestants = {name: contestant(*how) for name, how in CONTESTANTS.items()}
+    times = take_turns(contestants | {"GRU after, PyTorch, bfloat16": half_precision})
     ways = "bidirectional" if bidirectional else "forward"
     threads = torch.get_num_threads()
     report(f"{ways}, {batch} x {frames}, {threads} threads", times, "LSTM, PyTorch")
