@@ -10,7 +10,7 @@ from asr.model.acoustic import AcousticModel
 from asr.settings import config_from_dict
 from asr.tokens import BLANK, Tokens
 from asr.training.batches import Batch
-from asr.training.ctc import summed_ctc
+from asr.training.ctc import ctc_losses
 from asr.training.examples import Example
 
 
@@ -45,19 +45,19 @@ def brute_force(probs, targets):
 @pytest.mark.parametrize("targets", [(1,), (2, 1), (1, 1), (1, 2, 1), (2, 2, 1)])
 def test_equals_the_sum_over_all_paths(targets):
     probs = log_probs(1, 5, 3, seed=len(targets))
-    loss = summed_ctc(probs, torch.tensor([5]), batch(targets))
+    loss = ctc_losses(probs, torch.tensor([5]), batch(targets))
     assert float(loss) == pytest.approx(brute_force(probs[0], targets), rel=1e-5)
 
 
-def test_sums_a_batch_and_ignores_padding():
+def test_each_utterance_by_itself_whatever_pads_it():
     probs, lengths = log_probs(3, 5, 3), torch.tensor([5, 3, 4])
     targets = [(1, 2), (2,), (1, 1)]
-    expected = sum(
+    expected = [
         brute_force(row[:length], target)
         for row, length, target in zip(probs, lengths, targets, strict=True)
-    )
-    loss = summed_ctc(probs, lengths, batch(*targets))
-    assert float(loss) == pytest.approx(expected, rel=1e-5)
+    ]
+    losses = ctc_losses(probs, lengths, batch(*targets))
+    assert losses.tolist() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("targets", [(1,), (1, 1), (1, 1, 1), (1, 2, 2), (2, 1, 2)])
@@ -65,7 +65,7 @@ def test_frames_needed_is_the_fewest_that_a_path_exists_for(targets):
     needed = Example(None, "", targets, 1.0).frames_needed
     assert math.isinf(brute_force(log_probs(1, needed - 1, 3)[0], targets))
     assert math.isfinite(brute_force(log_probs(1, needed, 3)[0], targets))
-    short = summed_ctc(
+    short = ctc_losses(
         log_probs(1, needed, 3), torch.tensor([needed - 1]), batch(targets)
     )
     assert math.isinf(float(short))
@@ -74,16 +74,16 @@ def test_frames_needed_is_the_fewest_that_a_path_exists_for(targets):
 def test_lenient_counts_what_has_no_path_or_no_target_as_nothing():
     probs, lengths = log_probs(3, 4, 3), torch.tensor([4, 1, 4])
     targets = batch((1, 2), (1, 1), ())
-    loss = float(summed_ctc(probs, lengths, targets, lenient=True))
-    assert loss == pytest.approx(brute_force(probs[0], (1, 2)), rel=1e-5)
-    assert math.isinf(float(summed_ctc(probs, lengths, targets)))
+    losses = ctc_losses(probs, lengths, targets, lenient=True)
+    assert losses.tolist() == pytest.approx([brute_force(probs[0], (1, 2)), 0, 0])
+    assert math.isinf(float(ctc_losses(probs, lengths, targets)[1]))
 
 
 def test_gradients_are_the_loss_s():
     free = torch.randn(2, 4, 3, dtype=torch.double, requires_grad=True)
     targets, lengths = batch((1, 2), (1,)), torch.tensor([4, 3])
     assert torch.autograd.gradcheck(
-        lambda given: summed_ctc(given.log_softmax(2), lengths, targets), free
+        lambda given: ctc_losses(given.log_softmax(2), lengths, targets), free
     )
 
 

@@ -103,7 +103,7 @@ OUT_OF_MEMORY = [
 
 def fails(monkeypatch, error, at):
     """Have the loss fail when it is computed for the ``at``-th time."""
-    original, calls = Trainer._training_loss, []
+    original, calls = Trainer._training_losses, []
 
     def loss(self, batch, epoch):
         calls.append(batch)
@@ -111,7 +111,7 @@ def fails(monkeypatch, error, at):
             raise error
         return original(self, batch, epoch)
 
-    monkeypatch.setattr(Trainer, "_training_loss", loss)
+    monkeypatch.setattr(Trainer, "_training_losses", loss)
     return calls
 
 

@@ -3,9 +3,7 @@ import os
 import shutil
 from dataclasses import replace
 
-import numpy as np
 import pytest
-import soundfile
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -13,7 +11,6 @@ from safetensors.torch import load_file
 from asr.errors import AudioError, FileError, ManifestError, TrainingError
 from asr.model.file import load_model, read_metadata
 from asr.settings import dump_toml, load_config
-from asr.training.loop import Trainer
 from asr.training.stage import train
 from tests.training import Recorder, config, rows, same_weights, shorten
 
@@ -72,7 +69,7 @@ def test_what_a_training_leaves_behind(prepared, settings, tmp_path):
     assert model == out / "model.safetensors"
     assert {path.name for path in out.iterdir()} == {
         *("config.toml", "metrics.jsonl", "model.safetensors"),
-        *("last.safetensors", "previous.safetensors"),
+        *("last.safetensors", "previous.safetensors", "worst.jsonl"),
     }
     assert (out / "config.toml").read_text(encoding="utf-8") == dump_toml(wanted)
     assert load_config(out / "config.toml") == wanted
@@ -81,7 +78,8 @@ def test_what_a_training_leaves_behind(prepared, settings, tmp_path):
     for row, report in zip(rows(out), monitor.reports, strict=True):
         assert row.keys() == {
             *("version", "epoch", "loss", "dev_loss", "dev_wer", "dev_cer"),
-            *("learning_rate", "grad_norm", "seconds", "total_seconds", "speed"),
+            *("learning_rate", "grad_norm", "grad_norms", "clipped", "skipped"),
+            *("blank_share", "empty_share", "seconds", "total_seconds", "speed"),
             "peak_memory",
         }
         assert row["loss"] == pytest.approx(report.loss, abs=1e-5)
@@ -245,48 +243,6 @@ def test_other_features(prepared, tiny, tmp_path, kind):
     assert load_model(train(prepared, tmp_path, wanted)).config == wanted
 
 
-def test_a_loss_that_is_not_finite_names_its_utterances(
-    prepared, settings, tmp_path, monkeypatch
-):
-    def broken(self, batch, epoch):
-        loss = training_loss(self, batch, epoch)
-        return loss * (float("nan") if "train03" in "".join(batch.ids) else 1)
-
-    training_loss = Trainer._training_loss
-    monkeypatch.setattr(Trainer, "_training_loss", broken)
-    with pytest.raises(TrainingError, match=r"loss is nan in epoch 1 for .*train03"):
-        train(prepared, tmp_path, config(settings))
-    assert not (tmp_path / "last.safetensors").exists()
-
-
-def test_a_gradient_that_is_not_finite_is_one_too(
-    prepared, settings, tmp_path, monkeypatch
-):
-    """It would turn every weight into NaN, and the next batch would get the blame."""
-
-    def broken(self, batch, epoch):
-        nothing = 0 * self.model.network.linear.bias.sum()
-        return training_loss(self, batch, epoch) + nothing.sqrt()
-
-    training_loss = Trainer._training_loss
-    monkeypatch.setattr(Trainer, "_training_loss", broken)
-    with pytest.raises(TrainingError, match=r"gradient is nan in epoch 1 for train"):
-        train(prepared, tmp_path, config(settings))
-
-
-def test_a_recording_shorter_than_its_manifest_says(prepared, settings, tmp_path):
-    data = tmp_path / "data"
-    shorten(prepared, data, 12)
-    text = (data / "train.jsonl").read_text(encoding="utf-8").splitlines()
-    row = json.loads(text[4])
-    soundfile.write(tmp_path / "short.wav", np.zeros(400), 8000)
-    row["audio_filepath"] = str(tmp_path / "short.wav")
-    text[4] = json.dumps(row)
-    (data / "train.jsonl").write_text("\n".join(text), encoding="utf-8")
-    with pytest.raises(TrainingError, match=f"loss is inf .*{row['id']}"):
-        train(data, tmp_path / "exp", config(settings))
-
-
 def test_a_recording_that_went_missing_is_named(corpus, prepared, settings, tmp_path):
     moved = tmp_path / "corpus"
     shutil.copytree(corpus, moved)
@@ -367,5 +323,6 @@ def test_compiling_is_announced(prepared, tiny, tmp_path, monkeypatch, missing):
     wanted = config(tiny, "model.cell=gru", "train.epochs=1")
     train(prepared, tmp_path / "a", wanted, monitor=monitor)
     assert sum("compiling the recurrence" in n for n in monitor.notes) == missing
-    train(prepared, tmp_path / "b", config(tiny, "train.epochs=1"), monitor=monitor)
+    wanted = config(tiny, "model.cell=lstm", "train.epochs=1")
+    train(prepared, tmp_path / "b", wanted, monitor=monitor)
     assert sum("compiling the recurrence" in n for n in monitor.notes) == missing

@@ -41,7 +41,8 @@ def test_round_trip(config, tmp_path):
     model.features.set_statistics(torch.full((20,), -3.0), torch.full((20,), 2.0))
     progress = Progress(
         *(4, 12.5, 0.25, 1 / 3, 3, {"dev_wer": 0.25}, [{"epoch": 1, "loss": 0.1}]),
-        running=EpochSums(7, 0.1 + 0.2, 9, 1e-17, 1e17, 2 / 3),
+        running=EpochSums(7, 1, 2, 0.1 + 0.2, 9, 1e-17, {"output": 1 / 7}, 1e17, 2 / 3),
+        skipped_in_row=1,
     )
     path = tmp_path / "last.safetensors"
     write_state(path, model, optimizer, progress, "data")

@@ -8,7 +8,7 @@ from asr.manifest import read_manifest
 from asr.model.file import load_model
 from asr.settings import load_config
 from asr.training.batches import Planned, load_batches
-from asr.training.ctc import summed_ctc
+from asr.training.ctc import ctc_losses
 from asr.training.examples import make_dev_examples
 from asr.training.validation import validate
 
@@ -25,8 +25,12 @@ def examples(prepared, model):
 
 
 def test_a_model_that_has_learnt_its_words_makes_no_error(model, examples):
-    loss, score, samples = validate(model, examples)
+    dev = validate(model, examples)
+    loss, score, samples = dev.loss, dev.score, dev.samples
     assert score.wer == score.cer == 0
+    assert 0.3 < dev.blank_share < 0.95
+    assert dev.empty_share == 0
+    assert dev.unscored == ()
     assert score.words.length == 28
     assert loss < 0.5
     assert len(samples) == 2
@@ -36,18 +40,18 @@ def test_a_model_that_has_learnt_its_words_makes_no_error(model, examples):
 
 def test_errors_are_counted_against_the_right_utterances(model, examples):
     wrong = [replace(examples[0], text="do re la"), *examples[1:]]
-    _, score, _ = validate(model, wrong)
+    score = validate(model, wrong).score
     assert (score.words.errors, score.words.length) == (1, 29)
 
 
 def test_the_loss_is_that_of_each_utterance_by_itself(model, examples):
-    loss, _, _ = validate(model, examples)
+    loss = validate(model, examples).loss
     total = tokens = 0.0
     for example in examples:
         [batch] = load_batches([[Planned(example, 1.0, example.duration)]], 8000)
         with torch.no_grad():
             log_probs, lengths = model(batch.samples, batch.sample_lengths)
-            total += float(summed_ctc(log_probs, lengths, batch))
+            total += float(ctc_losses(log_probs, lengths, batch).sum())
         tokens += len(example.targets)
     assert loss == pytest.approx(total / tokens, rel=1e-3)
 
@@ -56,24 +60,25 @@ def test_batches_do_not_matter_and_samples_stay_the_same(model, examples, small)
     first = validate(model, examples)
     model.config = load_config(None, [*small, "train.batch_seconds=1"])
     second = validate(model, examples)
-    assert second[0] == pytest.approx(first[0], rel=1e-4)
-    assert second[1:] == first[1:]
+    assert second.loss == pytest.approx(first.loss, rel=1e-4)
+    assert replace(second, loss=first.loss) == first
 
 
 def test_characters_without_a_token_count_as_errors_and_leave_the_loss(model, examples):
-    loss, _, _ = validate(model, examples)
+    loss = validate(model, examples).loss
     strange = [replace(examples[0], text="été", targets=()), *examples[1:]]
-    with_strange, score, _ = validate(model, strange)
-    assert math.isfinite(with_strange)
-    assert with_strange < 2 * loss + 0.1
-    assert score.words.errors == 2  # heard "do re" for "été": one wrong, one too many
-    only_strange, _, _ = validate(model, strange[:1])
-    assert only_strange == 0
+    dev = validate(model, strange)
+    assert math.isfinite(dev.loss)
+    assert dev.loss < 2 * loss + 0.1
+    assert (
+        dev.score.words.errors == 2
+    )  # heard "do re" for "été": one wrong, one too many
+    assert validate(model, strange[:1]).loss == 0
 
 
 def test_dropout_is_off_and_no_graph_is_kept(model, examples):
     model.train()
-    losses = {validate(model, examples)[0] for _ in range(2)}
+    losses = {validate(model, examples).loss for _ in range(2)}
     assert len(losses) == 1
     outputs = []
     model.network.register_forward_hook(lambda _m, _i, out: outputs.append(out[0]))

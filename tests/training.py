@@ -17,10 +17,11 @@ class Recorder(Monitor):
     def __init__(self, *, after_epoch=0, in_epoch=0, batch=1):
         self.after_epoch, self.in_epoch, self.at_batch = after_epoch, in_epoch, batch
         self.notes, self.reports, self.starts, self.epoch = [], [], [], 0
-        self.batches, self.audio, self.steps = [], 0.0, 0
+        self.batches, self.audio, self.steps, self.lists = [], 0.0, 0, []
 
     def note(self, text):
-        self.notes.append(text)
+        # Every training ends with one about this list.
+        (self.lists if "/worst.jsonl: " in text else self.notes).append(text)
 
     def start_epoch(self, epoch, batches, done):
         self.epoch, self.steps = epoch, done

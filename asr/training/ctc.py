@@ -6,10 +6,10 @@ from torch.nn.functional import ctc_loss
 from asr.training.batches import Batch
 
 
-def summed_ctc(
+def ctc_losses(
     log_probs: Tensor, lengths: Tensor, batch: Batch, *, lenient: bool = False
 ) -> Tensor:
-    """Return the batch's CTC loss, nats, summed over its utterances.
+    """Return the CTC loss of each utterance, nats, shape (B,).
 
     Args:
         log_probs: Shape (B, T', V), blank at 0.
@@ -29,4 +29,4 @@ def summed_ctc(
     )
     if lenient:
         losses = losses * (batch.target_lengths > 0).to(losses.device)
-    return losses.sum()
+    return losses

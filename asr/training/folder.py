@@ -27,8 +27,12 @@ PREVIOUS_NAME = "previous.safetensors"
 BEST_NAME = "best.safetensors"
 METRICS_NAME = "metrics.jsonl"
 CONFIG_NAME = "config.toml"
+WORST_NAME = "worst.jsonl"
 #: In the order in which another run's files make way: what it could be taken for first.
-_NAMES = (STATE_NAME, PREVIOUS_NAME, MODEL_NAME, BEST_NAME, METRICS_NAME, CONFIG_NAME)
+_NAMES = (
+    *(STATE_NAME, PREVIOUS_NAME, MODEL_NAME, BEST_NAME),
+    *(METRICS_NAME, WORST_NAME, CONFIG_NAME),
+)
 #: What safetensors writes to before it gives a file the name it was told.
 _SAFETENSORS_TEMPORARY = re.compile(r"\.tmp[0-9A-Za-z]{6}")
 

@@ -13,13 +13,16 @@ from torch import Tensor
 from asr import __version__
 from asr.augment import generator
 from asr.augment.spectrogram import spec_augment
-from asr.errors import TrainingError
+from asr.errors import TrainingError, some
+from asr.manifest import write_manifest
 from asr.memory import peak_memory
 from asr.model.acoustic import AcousticModel
+from asr.model.file import load_model
 from asr.training.batches import Batch, Planned, load_batches, plan_epoch
-from asr.training.ctc import summed_ctc
+from asr.training.ctc import ctc_losses
 from asr.training.examples import Data
-from asr.training.folder import Folder
+from asr.training.folder import BEST_NAME, WORST_NAME, Folder
+from asr.training.gradients import Gradients, Norms
 from asr.training.memory import (
     explained,
     largest_batches,
@@ -27,14 +30,19 @@ from asr.training.memory import (
     rehearse,
 )
 from asr.training.monitor import EpochReport, Monitor, TrainingStopped
+from asr.training.notes import epoch_notes
 from asr.training.progress import EpochSums, Progress
 from asr.training.schedule import warmup_cosine
 from asr.training.state import describe_machine
 from asr.training.statistics import measure_features
+from asr.training.suspects import explain
 from asr.training.validation import validate
+from asr.training.worst import draw_sample, find_worst
 
 #: AdamW's second moment; below PyTorch's 0.999, as CTC's gradients change fast.
 _BETAS = (0.9, 0.98)
+#: Steps in a row without a finite loss and gradient after which nothing will come.
+_MOST_SKIPPED = 10
 
 
 class Trainer:
@@ -50,6 +58,7 @@ class Trainer:
         self.monitor = monitor
         self.progress = Progress()
         self.fingerprint = data.fingerprint()
+        self.gradients = Gradients(model.network)
         self.optimizer = torch.optim.AdamW(
             _weight_groups(model, self.config.train.weight_decay),
             lr=self.config.train.learning_rate,
@@ -98,15 +107,40 @@ class Trainer:
             f"{len(self.model.tokens)} tokens, {self.model.num_parameters():,} weights;"
             f" tried first: the largest batch, {padded_seconds(largest[0]):.1f} s",
         )
-        rehearse(self.model, lambda batch: self._training_loss(batch, 0), largest)
+        rehearse(self.model, lambda b: self._training_losses(b, 0).sum(), largest)
         while not self.progress.finished(self.config):
             report = self._run_epoch()
             self._keep(report)
             self.monitor.end_epoch(report)
+            for note in epoch_notes(self.progress.history, self.config):
+                self.monitor.note(note)
 
     def finish(self) -> Path:
-        """Give the best model its final name and return it."""
+        """List the worst utterances, give the best model its final name, return it.
+
+        Raises:
+            TrainingStopped: If the monitor asked for that; all epochs are done.
+            TrainingError: If there is no best model.
+        """
+        if (self.folder.path / BEST_NAME).exists():
+            self._list_worst()
         return self.folder.finish(self.monitor.note)
+
+    def _list_worst(self) -> None:
+        def stop_if_asked() -> None:
+            if self.monitor.stopping():
+                raise TrainingStopped("all epochs are done, the model is not in place")
+
+        best = load_model(self.folder.path / BEST_NAME, str(self.model.device))
+        train, path = self.data.train, self.folder.path / WORST_NAME
+        sample = draw_sample(train, self.config.seed, self.progress.epoch)
+        worst = find_worst(best, sample, after_batch=stop_if_asked)
+        write_manifest(path, worst)
+        part = f" of {len(sample)} drawn from {len(train)}"
+        self.monitor.note(
+            f"{path}: the training utterances that the model finds least likely"
+            f"{part if len(sample) < len(train) else ''}; look for wrong texts there"
+        )
 
     def _run_epoch(self) -> EpochReport:
         """Train the epoch, or what is left of it, and validate."""
@@ -114,20 +148,29 @@ class Trainer:
         plan = plan_epoch(self.data.train, self.config, epoch, self.data.recordings)
         self.monitor.start_epoch(epoch, len(plan), sums.steps)
         self._train(plan, epoch)
-        dev_loss, score, samples = validate(
-            self.model, self.data.dev, after_batch=self._stop_if_asked
-        )
+        dev = validate(self.model, self.data.dev, after_batch=self._stop_if_asked)
+        if dev.unscored:
+            self.monitor.note(
+                f"the dev loss is not a number for {some(dev.unscored)} and leaves "
+                "them out; listen to them"
+            )
+        taken = sums.steps - sums.skipped
         return EpochReport(
             epoch=epoch,
             loss=sums.loss / sums.tokens,
-            dev_loss=dev_loss,
-            score=score,
-            best=self.progress.improves(score.wer, dev_loss),
+            dev_loss=dev.loss,
+            score=dev.score,
+            best=self.progress.improves(dev.score.wer, dev.loss),
             learning_rate=self._learning_rate(epoch, (len(plan) - 1) / len(plan)),
-            grad_norm=sums.grad_norm / sums.steps,
+            grad_norm=sums.grad_norm / taken,
+            grad_norms={n: norm / taken for n, norm in sums.grad_norms.items()},
+            clipped=sums.clipped / taken,
+            skipped=sums.skipped,
+            blank_share=dev.blank_share,
+            empty_share=dev.empty_share,
             audio=sums.audio,
             seconds=sums.seconds,
-            samples=samples,
+            samples=dev.samples,
         )
 
     def _train(self, plan: list[list[Planned]], epoch: int) -> None:
@@ -141,12 +184,13 @@ class Trainer:
             draws = generator(self.config.seed, epoch, sums.steps, "dropout")
             torch.manual_seed(int(draws.integers(2**63)))
             with explained(batch, self.config):
-                loss, norm = self._step(batch, epoch, sums.steps / len(plan))
-            tokens = int(batch.target_lengths.sum())
+                loss, norms, problem = self._step(batch, epoch, sums.steps / len(plan))
             sums.steps += 1
-            sums.loss += loss * tokens
-            sums.tokens += tokens
-            sums.grad_norm += norm
+            if problem:
+                self._skip(problem, epoch, len(plan))
+            else:
+                self.progress.skipped_in_row = 0
+                sums.add(loss, int(batch.target_lengths.sum()), norms)
             sums.audio += batch.seconds
             sums.seconds += time.perf_counter() - began
             self.monitor.batch(loss, batch.seconds)
@@ -161,28 +205,55 @@ class Trainer:
         done = (epoch - 1 + within) / train.epochs
         return train.learning_rate * warmup_cosine(done, train.warmup)
 
-    def _step(self, batch: Batch, epoch: int, within: float) -> tuple[float, float]:
-        """Take one step; return the loss in nats a token and the gradient's norm."""
+    def _step(
+        self, batch: Batch, epoch: int, within: float
+    ) -> tuple[float, Norms, str | None]:
+        """Take one step; return loss (nats a token), norms, and why it was skipped."""
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate(epoch, within)
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self._training_loss(batch, epoch) / batch.target_lengths.sum()
+        losses = self._training_losses(batch, epoch)
+        loss = losses.sum() / batch.target_lengths.sum()
         loss.backward()  # type: ignore[no-untyped-call]
-        limit = self.config.train.clip or math.inf
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
-        # Before the step: it would carry what is not finite into every weight.
-        for name, value in (("loss", loss.item()), ("gradient", norm.item())):
+        norms = self.gradients.clip(self.config.train.clip or math.inf)
+        for name, value in (("loss", loss.item()), ("gradient", norms.total)):
             if not math.isfinite(value):
-                raise TrainingError(
-                    f"the {name} is {value} in epoch {epoch} for "
-                    f"{', '.join(batch.ids)}; listen to them, or lower "
-                    "train.learning_rate"
-                )
+                # It would carry what is not finite into every weight.
+                frames = self.model.output_lengths(batch.sample_lengths)
+                rate = self.config.features.sample_rate
+                blamed = explain(batch, losses, frames, rate)
+                return loss.item(), norms, f"the {name} is {value} for {blamed}"
         self.optimizer.step()
-        return loss.item(), norm.item()
+        return loss.item(), norms, None
 
-    def _training_loss(self, batch: Batch, epoch: int) -> Tensor:
-        """Return the summed CTC loss of an augmented batch."""
+    def _skip(self, problem: str, epoch: int, steps: int) -> None:
+        """Count a skipped step and say so.
+
+        Raises:
+            TrainingError: If there were too many.
+        """
+        progress, sums = self.progress, self.progress.running
+        progress.skipped_in_row += 1
+        sums.skipped += 1
+        in_row = progress.skipped_in_row >= _MOST_SKIPPED
+        if not in_row and sums.skipped <= steps / 2:
+            self.monitor.note(
+                f"batch {sums.steps} of epoch {epoch} was skipped: {problem}"
+            )
+            return
+        how = (
+            f"{progress.skipped_in_row} batches in a row"
+            if in_row
+            else f"{sums.skipped} of {steps} batches"
+        )
+        raise TrainingError(
+            f"epoch {epoch}: {how} had to be skipped, at last as {problem}; mend or "
+            "leave out what is named, or lower train.learning_rate = "
+            f"{self.config.train.learning_rate:g}"
+        )
+
+    def _training_losses(self, batch: Batch, epoch: int) -> Tensor:
+        """Return the CTC losses of an augmented batch, nats, shape (B,)."""
         model, config = self.model, self.config
         with torch.no_grad():
             features, lengths = model.features(
@@ -193,7 +264,7 @@ class Trainer:
             features = spec_augment(features, lengths, config.augment, shift, draws)
         with _autocast(model.device):
             log_probs, lengths = model.network(features, lengths)
-        return summed_ctc(log_probs, lengths, batch)
+        return ctc_losses(log_probs, lengths, batch)
 
     def _keep(self, report: EpochReport) -> None:
         """Write the state at the epoch's end, and what follows from it."""
@@ -260,6 +331,12 @@ def _metrics_row(report: EpochReport, progress: Progress) -> dict[str, Any]:
         "dev_cer": round(report.score.cer, 6),
         "learning_rate": report.learning_rate,
         "grad_norm": round(report.grad_norm, 4),
+        # By their digits: what has vanished must not be rounded to nothing.
+        "grad_norms": {n: float(f"{v:.4g}") for n, v in report.grad_norms.items()},
+        "clipped": round(report.clipped, 4),
+        "skipped": report.skipped,
+        "blank_share": round(report.blank_share, 5),
+        "empty_share": round(report.empty_share, 5),
         "seconds": round(report.seconds, 2),
         "total_seconds": round(progress.seconds, 2),
         "speed": round(report.speed, 1),

@@ -30,6 +30,11 @@ class EpochReport:
         best: Whether it is the best so far: the lowest dev WER, then the least loss.
         learning_rate: At the epoch's end.
         grad_norm: Mean norm of the gradient before clipping.
+        grad_norms: The same by layer.
+        clipped: Share of the steps in which the gradient was clipped.
+        skipped: Steps skipped, as their loss or gradient was not finite.
+        blank_share: Share of the dev frames in which the blank is the likeliest token.
+        empty_share: Share of the dev hypotheses that are empty.
         audio: Seconds of audio trained on.
         seconds: Time the training part took.
         samples: Two dev utterances.
@@ -42,6 +47,11 @@ class EpochReport:
     best: bool
     learning_rate: float
     grad_norm: float
+    grad_norms: dict[str, float]
+    clipped: float
+    skipped: int
+    blank_share: float
+    empty_share: float
     audio: float
     seconds: float
     samples: tuple[Sample, ...]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asr.config import Config
+from asr.training.gradients import Norms
 
 
 @dataclass
@@ -12,19 +13,34 @@ class EpochSums:
 
     Attributes:
         steps: Steps taken: the position in the epoch's order of batches.
+        skipped: How many of these were skipped: they count for audio and time alone.
+        clipped: In how many the gradient was shortened.
         loss: CTC loss, nats.
         tokens: Target tokens.
         grad_norm: Norms of the gradient before clipping.
+        grad_norms: The same by layer.
         audio: Seconds of audio.
         seconds: Time it took.
     """
 
     steps: int = 0
+    skipped: int = 0
+    clipped: int = 0
     loss: float = 0.0
     tokens: int = 0
     grad_norm: float = 0.0
+    grad_norms: dict[str, float] = field(default_factory=dict)
     audio: float = 0.0
     seconds: float = 0.0
+
+    def add(self, loss: float, tokens: int, norms: Norms) -> None:
+        """Count a step that was taken: its loss in nats a token, over so many."""
+        self.loss += loss * tokens
+        self.tokens += tokens
+        self.grad_norm += norms.total
+        self.clipped += norms.clipped
+        for name, norm in norms.layers.items():
+            self.grad_norms[name] = self.grad_norms.get(name, 0.0) + norm
 
 
 @dataclass
@@ -40,6 +56,7 @@ class Progress:
         best_summary: What the best model's file says of its training.
         history: One row of metrics for each epoch.
         running: The epoch that has begun.
+        skipped_in_row: Steps skipped since the last that was taken.
     """
 
     epoch: int = 0
@@ -50,6 +67,7 @@ class Progress:
     best_summary: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     running: EpochSums = field(default_factory=EpochSums)
+    skipped_in_row: int = 0
 
     def improves(self, wer: float, loss: float) -> bool:
         """Return whether an epoch's dev WER is the lowest, or as low with less loss.

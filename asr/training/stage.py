@@ -37,7 +37,8 @@ def train(
     Writes to ``out``: ``config.toml`` (resolved), ``metrics.jsonl`` (one line an
     epoch), ``best.safetensors`` (the best model so far), ``last.safetensors`` (the
     state to resume from), ``previous.safetensors`` (the state before, should that one
-    be damaged) and, at the very end, ``model.safetensors``.
+    be damaged) and, at the very end, ``worst.jsonl`` (the training utterances that the
+    model finds least likely) and ``model.safetensors``.
 
     Args:
         data: Folder that ``asr prep`` wrote.

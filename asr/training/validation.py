@@ -1,6 +1,7 @@
 """How well a model does on the dev set."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -9,10 +10,31 @@ from asr.decoding.greedy import greedy
 from asr.model.acoustic import AcousticModel
 from asr.scoring import Score, score_texts
 from asr.training.batches import load_batches, plan_in_order
-from asr.training.ctc import summed_ctc
+from asr.training.ctc import ctc_losses
 from asr.training.examples import Example
 from asr.training.memory import explained
 from asr.training.monitor import Sample
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A dev set's results.
+
+    Attributes:
+        loss: CTC loss, nats a token.
+        score: Errors, decoded greedily.
+        samples: Two utterances, the same each time.
+        blank_share: Share of the frames in which the blank is the likeliest token.
+        empty_share: Share of the hypotheses that are empty.
+        unscored: Utterances whose loss is not a number; it is left out of ``loss``.
+    """
+
+    loss: float
+    score: Score
+    samples: tuple[Sample, ...]
+    blank_share: float
+    empty_share: float
+    unscored: tuple[str, ...]
 
 
 @torch.no_grad()
@@ -21,10 +43,8 @@ def validate(
     examples: Sequence[Example],
     *,
     after_batch: Callable[[], None] = lambda: None,
-) -> tuple[float, Score, tuple[Sample, ...]]:
-    """Return loss (nats a token), greedy score, and two samples of the dev set.
-
-    The samples are the same two utterances each time.
+) -> Validation:
+    """Return how a model does.
 
     Args:
         model: Left in evaluation mode.
@@ -34,20 +54,34 @@ def validate(
     model.eval()
     config, device = model.config, model.device
     heard: dict[str, str] = {}
+    unscored: list[str] = []
     loss = tokens = 0.0
+    blanks = frames = 0
     plan = plan_in_order(examples, config.train.batch_seconds)
     for batch in load_batches(plan, config.features.sample_rate):
         with explained(batch, config):
             log_probs, lengths = model(
                 batch.samples.to(device), batch.sample_lengths.to(device)
             )
+            losses = ctc_losses(log_probs, lengths, batch, lenient=True).cpu()
         found = zip(batch.ids, log_probs.cpu().numpy(), lengths.tolist(), strict=True)
         for name, row, length in found:
             heard[name] = model.tokens.decode(greedy(row[:length])[0])
-        loss += float(summed_ctc(log_probs, lengths, batch, lenient=True))
-        tokens += int(batch.target_lengths.sum())
+            blanks += int((row[:length].argmax(axis=1) == 0).sum())
+            frames += length
+        known = losses.isfinite()
+        unscored += [n for n, k in zip(batch.ids, known, strict=True) if not k]
+        loss += float(losses[known].sum())
+        tokens += int(batch.target_lengths[known].sum())
         after_batch()
     rows = [Sample(e.utterance.id, e.text, heard[e.utterance.id]) for e in examples]
     scores = score_texts((r.reference, r.hypothesis) for r in rows)
     shown = generator(config.seed, "samples").permutation(len(rows))[:2]
-    return loss / max(tokens, 1), sum(scores, Score()), tuple(rows[n] for n in shown)
+    return Validation(
+        loss=loss / max(tokens, 1),
+        score=sum(scores, Score()),
+        samples=tuple(rows[n] for n in shown),
+        blank_share=blanks / max(frames, 1),
+        empty_share=sum(not text for text in heard.values()) / len(rows),
+        unscored=tuple(unscored),
+    )
