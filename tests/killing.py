@@ -62,7 +62,7 @@ def finish(data, out, settings):
     """Train to the end; return the seconds it took and the steps."""
     began = time.perf_counter()
     process, steps = start(data, out, settings)
-    process.join(120)
+    process.join(900)
     assert process.exitcode == 0
     return time.perf_counter() - began, steps.value
 

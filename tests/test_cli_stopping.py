@@ -79,12 +79,12 @@ def test_a_signal_saves_the_state_and_says_how_to_go_on(
     assert not [name for name in left if name.startswith(".")]
 
     process = asr_train(*epochs, "--resume")
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert "\ngoing on " in err
     # As the command does: in a process with one thread.
     whole = asr_train(*epochs, "--out", tmp_path / "whole")
-    assert whole.communicate(timeout=120) and whole.returncode == 0
+    assert whole.communicate(timeout=300) and whole.returncode == 0
     assert same_weights(tmp_path / "whole/model.safetensors", Path(out.strip()))
     assert numbers(tmp_path / "whole") == numbers(tmp_path / "exp")
 

@@ -341,6 +341,8 @@ def test_a_gradient_that_explodes_is_told_after_the_warm_up(settings):
     notes = told([*settings, "train.warmup=0.2"], often, often, often, often, {}, often)
     # Three of the twelve epochs are the warm-up.
     assert [bool(note) for note in notes] == [False, False, False, True, False, True]
+    # On the plateau it is no news.
+    assert not told([*settings, "train.warmup=0.2"], *[{**often, **BLANK}] * 6)[-1]
     late = told([*settings, "train.warmup=0.2"], {}, {}, {}, often)
     assert late[-1] == [
         "the gradient was clipped in 83% of the epoch's steps; lower "

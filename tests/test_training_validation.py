@@ -2,6 +2,7 @@ import math
 from dataclasses import replace
 
 import pytest
+import soundfile
 import torch
 
 from asr.manifest import read_manifest
@@ -74,6 +75,17 @@ def test_characters_without_a_token_count_as_errors_and_leave_the_loss(model, ex
         dev.score.words.errors == 2
     )  # heard "do re" for "été": one wrong, one too many
     assert validate(model, strange[:1]).loss == 0
+
+
+def test_a_loss_that_is_not_a_number_is_named_and_left_out(model, examples, tmp_path):
+    """A recording in floating point, far beyond full scale."""
+    odd = examples[0].utterance
+    samples, rate = soundfile.read(odd.audio)
+    soundfile.write(tmp_path / "odd.wav", samples * 1e30, rate, subtype="FLOAT")
+    loud = replace(odd, audio=tmp_path / "odd.wav")
+    dev = validate(model, [replace(examples[0], utterance=loud), *examples[1:]])
+    assert dev.unscored == (odd.id,)
+    assert dev.loss == pytest.approx(validate(model, examples[1:]).loss, rel=1e-3)
 
 
 def test_dropout_is_off_and_no_graph_is_kept(model, examples):
