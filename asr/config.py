@@ -178,7 +178,7 @@ class ModelConfig:
     et al. 2014)."""
     forget_bias: float = 0.0
     """Of the LSTM's forget gates at the beginning; 1 lets them remember (Jozefowicz et
-    al. 2015)."""
+    al. 2015), 0 leaves them as PyTorch has them, uniform."""
 
     def __post_init__(self) -> None:
         self._require_of_cell("reset", "after", "gru")

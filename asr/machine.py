@@ -25,8 +25,8 @@ def compiled(
     none can be written to, it is made anew in each process. Other threads run while the
     function does.
 
-    It is kept by what all modules of the package hold: numba itself looks at the
-    function's own module alone, and would go on with old code of functions it calls.
+    It is kept by what all modules of the package hold, and this one: numba itself looks
+    at the function's own module alone, and would go on with old code of others.
 
     Args:
         function: What numba understands.
@@ -67,7 +67,8 @@ def is_kept(function: Any) -> bool:
 @cache
 def _folder(package: Path) -> Path | None:
     """Return where code of a package's functions is kept; None if nowhere can be."""
-    content = hashlib.sha256()
+    # This module decides how they are compiled.
+    content = hashlib.sha256(Path(__file__).read_bytes())
     for path in sorted(package.glob("*.py")):
         content.update(path.read_bytes())
     name, stamp = f"compiled-{package.name}-", content.hexdigest()[:8]

@@ -212,12 +212,16 @@ def with_ids(utterances: Sequence[Utterance]) -> list[Utterance]:
     return named
 
 
-def ids_from_paths(paths: Sequence[Path]) -> list[str]:
+def ids_from_paths(paths: Sequence[Path], *, suffixes: bool = True) -> list[str]:
     """Return an id for each path: what differs between them, joined with ``-``.
 
     The folder all paths share is left out, and the file's suffix where the rest is
     enough to tell them apart. White space becomes ``_``, since an id stands in files
     that are split at white space, and bytes of a name that are no text are escaped.
+
+    Args:
+        paths: Files, or folders.
+        suffixes: Whether names have any; what follows a folder's last dot is no suffix.
     """
     if not paths:
         return []
@@ -227,6 +231,8 @@ def ids_from_paths(paths: Sequence[Path]) -> list[str]:
         parts = [path.relative_to(shared) for path in absolute]
     except ValueError:  # on several drives of Windows
         parts = [path.relative_to(path.anchor) for path in absolute]
+    if not suffixes:
+        return [_as_word(path) for path in parts]
     distinct = dict.fromkeys(parts)
     stems = Counter(path.with_suffix("") for path in distinct)
     return [

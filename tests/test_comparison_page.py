@@ -1,4 +1,5 @@
 import math
+import time
 from dataclasses import replace
 
 import pytest
@@ -60,6 +61,37 @@ def test_facets_of_one_setting_with_many_values(tmp_path):
     assert [len(part.rows) for part in parts] == [8, 8, 3]
     assert parts[0].title == "part 1 of 3"
     assert parts[2].names[-1] == "epochs=19"
+
+
+def test_a_search_over_many_settings_is_divided_in_no_time(tmp_path):
+    """Every value of 16 settings is its row's own: no combination of them divides."""
+    found = made(
+        tmp_path,
+        *(
+            [
+                *(f"features.{name}={40 + n}" for name in ("num_mels", "num_ceps")),
+                *(f"features.low_freq={20 + n}", f"model.dropout=0.1{n}"),
+                *(f"model.{name}={n + 2}" for name in ("hidden", "layers")),
+                *(f"train.{name}={n + 2}" for name in ("epochs", "clip", "patience")),
+                *(f"train.{name}=0.0{n + 1}" for name in ("learning_rate", "warmup")),
+                *(f"augment.{name}=0.0{n + 1}" for name in ("time_mask_width",)),
+                *(f"tokens.size={n + 9}", f"train.weight_decay=0.{n}"),
+                *(f"augment.freq_mask_width={n + 3}", f"train.batch_seconds={n + 9}"),
+            ]
+            for n in range(9)
+        ),
+    )
+    assert len(found.columns) == 16
+    began = time.perf_counter()
+    assert [len(part.rows) for part in facets(found.rows, found.columns)] == [8, 1]
+    assert time.perf_counter() - began < 0.5
+
+
+def test_names_of_experiments_are_their_folders(tmp_path):
+    names = ["lstm.both.3.0", "lstm.both.3.0.orthogonal", "rnn.both.3.1"]
+    paths = [experiment(tmp_path / n, f"model.hidden={9 + len(n)}") for n in names]
+    rows = compare(paths).rows
+    assert sorted(e.name for row in rows for e in row.experiments) == sorted(names)
 
 
 def test_every_chart_has_few_colours(grid):

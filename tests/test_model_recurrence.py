@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from asr.model.kernels.arithmetic import add_product, sigmoid, tanh
-from asr.model.recurrence import recur
+from asr.model.recurrence import _kernel, recur
 from asr.model.recurrent import RecurrentLayer
 
 CELLS = ["rnn-tanh", "rnn-relu", "rnn-sigmoid", "gru-after", "gru-before"]
@@ -120,6 +120,36 @@ def test_not_a_number_stays_one_in_its_own_utterance(cell):
         2:6,
     ].all()
     assert not bad[[0, 1, 2, 4]].any()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_shares_of_a_batch_are_the_whole_batch(cell, threads):
+    """Forward only, enough utterances for two threads; compiled once all the same."""
+    torch.manual_seed(3)
+    size = 5 * GATES[cell.partition("-")[0]]
+    inputs = torch.randn(17, 7, 1, size)
+    weights, bias = torch.randn(1, size, 5), torch.randn(1, size)
+    lengths = torch.arange(17) % 7 + 1
+    found, gradients, compiled = [], [], []
+    for count in (1, 2, 4):
+        threads(count)
+        x = inputs.clone().requires_grad_()
+        found.append(recur(cell, x, weights, bias, lengths))
+        gradients += torch.autograd.grad(found[-1].square().sum(), x)
+        kernel = _kernel(cell).recurrence
+        compiled.append(len(getattr(kernel, "func", kernel).signatures))
+    assert all(torch.equal(found[0], other) for other in found[1:])
+    assert all(torch.equal(gradients[0], other) for other in gradients[1:])
+    assert compiled[0] == compiled[-1]
+
+
+def test_lengths_that_do_not_fit_are_refused_and_no_utterance_is_none():
+    inputs, weights, bias = arguments("gru-after")
+    for lengths in ([8, 1, 1, 1, 1], [7, 7]):
+        with pytest.raises(ValueError, match=r"lengths .* do not fit \(5, 7, 2, 6\)"):
+            recur("gru-after", inputs, weights, bias, torch.tensor(lengths))
+    none = recur("gru-after", inputs[:0], weights, bias, torch.tensor([], dtype=int))
+    assert none.shape == (0, 7, 2, 2)
 
 
 def test_a_graph_that_is_kept_can_be_used_again():

@@ -187,6 +187,17 @@ def test_without_a_corpus_the_cells_learn_synthetic_digits(tmp_path):
     assert ran[:3] == ["synth", "prep", "train"]
 
 
+@pytest.mark.parametrize(
+    "run", ["lstm.both.3.0.ortogonal", "lstm.bth.3.0", "lstm.both.6.0", "gru.both.1.0"]
+)
+def test_a_name_that_is_no_run_is_refused(tmp_path, run):
+    kitchen = Kitchen(tmp_path, "cells")
+    result, ran = kitchen.make("CORPUS=somewhere", "GRID=", f"EXTRA={run}")
+    assert result.returncode != 0
+    assert f"{run} is no run" in result.stderr
+    assert "train" not in ran
+
+
 def test_equal_time_is_counted_in_epochs_of_the_plain_run(tmp_path):
     kitchen = Kitchen(tmp_path, "cells")
     kitchen.make("CORPUS=somewhere", *ONE)

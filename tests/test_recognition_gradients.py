@@ -223,6 +223,19 @@ def test_what_cannot_be_measured_is_named(model, prepared, tmp_path):
         assert said in failure.reason
 
 
+def test_gradients_that_are_no_numbers_are_named(model, prepared):
+    """States of a ReLU that double with each frame, and go on for as long as it takes."""
+    exploding = model("model.cell=rnn", "model.activation=relu")
+    utterances = read_manifest(prepared / "dev.jsonl")[:2]
+    with torch.no_grad():
+        for layer in exploding.network.recurrent.layers:
+            for name, weight in layer.named_parameters():
+                if name.endswith("weight_hh_l0"):
+                    weight.copy_(1e9 * torch.eye(len(weight)))
+    found = list(measure_gradients(exploding, utterances, 3))
+    assert all("not finite" in failure.reason for failure in found)
+
+
 def made(rows, **fields):
     told = {"id": "u", "loss": 2.0, "weights": (1.0, 3.0), "inputs": (4.0, 5.0)}
     return Gradients(reach=np.array(rows, dtype=float), **{**told, **fields})

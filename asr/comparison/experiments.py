@@ -109,7 +109,7 @@ def read_experiments(paths: Sequence[Path], gradients: str) -> list[Experiment]:
         if counts[path.resolve()] > 1:
             raise ComparisonError(f"{path}: is named twice; name each experiment once")
     # resolve(): "." has a name too.
-    names = ids_from_paths([path.resolve() / "." for path in paths])
+    names = ids_from_paths([path.resolve() for path in paths], suffixes=False)
     return [
         _read(path, name, gradients) for path, name in zip(paths, names, strict=True)
     ]

@@ -9,6 +9,9 @@ from asr.comparison.rows import Column, Row, columns_of, label_of
 
 #: Lines on a chart, at most: colours that can be told apart.
 MOST = 8
+#: Settings that rows are divided by together, at most: more make no title to read, and
+#: all combinations of many would take for ever.
+_MOST_SETTINGS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +43,14 @@ def facets(rows: Sequence[Row], columns: Sequence[Column]) -> list[Facet]:
     if len(rows) <= MOST:
         return [_facet(rows, (), columns)]
     best: tuple[int, list[Facet]] | None = None
-    for count in range(1, len(columns)):
-        for chosen in combinations(columns, count):
+    # A setting that no two rows share divides them into single ones.
+    useful = [
+        column
+        for column in columns
+        if len({row.settings[column.key] for row in rows}) < len(rows)
+    ]
+    for count in range(1, min(len(useful), _MOST_SETTINGS) + 1):
+        for chosen in combinations(useful, count):
             groups: dict[tuple[Any, ...], list[Row]] = {}
             for row in rows:
                 key = tuple(row.settings[column.key] for column in chosen)

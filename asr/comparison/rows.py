@@ -13,8 +13,9 @@ from asr.config import Config, DecodingConfig
 from asr.errors import ComparisonError
 from asr.settings import flat_settings
 
-#: What a row's experiments may differ in: luck, and what comes after training.
-_APART = ("seed", "decoding.")
+#: What a row's experiments may differ in: luck, what comes after training, and what
+#: changes no number.
+_APART = ("seed", "decoding.", "train.checkpoint_minutes", "model.equations")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,7 +53,8 @@ class Gate(NamedTuple):
         of_state: (H, H).
         of_input: (H, D).
         bias: (H,).
-        inner: Bias that belongs to the state's product, (H,); for ``gru-after`` alone.
+        inner: PyTorch's second bias, (H,); ``gru-after`` alone keeps it with the
+            product of the state.
     """
 
     of_state: Tensor

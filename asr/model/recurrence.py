@@ -35,7 +35,13 @@ def recur(
         weights: Recurrent weights of each direction, the second backwards, (D, G, H).
         bias: Their bias, (D, G).
         lengths: Valid frames of each utterance, at most T, shape (B,).
+
+    Raises:
+        ValueError: If lengths and inputs do not belong together.
     """
+    if len(lengths) != len(inputs) or any(lengths > inputs.shape[1]):
+        # The kernels would read and write beyond their arrays.
+        raise ValueError(f"lengths {lengths.tolist()} do not fit {tuple(inputs.shape)}")
     states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
         cell, inputs, weights, bias, lengths
     )
@@ -60,7 +66,7 @@ class _Kernel(NamedTuple):
 
 @cache
 def _kernel(cell: Cell) -> _Kernel:
-    # Loading numba takes half a second, which transcribing does not need.
+    # Loading numba takes half a second, which PyTorch's own modules do not need.
     from asr.model.kernels import gru, vanilla
 
     if cell == "gru-after":
@@ -158,14 +164,16 @@ def _run(task: Callable[[Any, Any, int], None], lengths: Tensor, ways: int) -> N
 
     As many at once as PyTorch may use threads; the numbers do not depend on it.
     """
-    frames = lengths.numpy()
+    if not len(lengths):
+        return
+    # numba compiles once more for every other type and layout.
+    frames = np.ascontiguousarray(lengths.numpy(), dtype=np.int64)
     order = np.argsort(-frames, kind="stable")
     threads = torch.get_num_threads()
     shares = max(1, min(threads // ways, len(order) // _LEAST))
     # Each share has long and short ones.
-    tasks = [
-        (order[n::shares], frames, way) for way in range(ways) for n in range(shares)
-    ]
+    parts = [np.ascontiguousarray(order[n::shares]) for n in range(shares)]
+    tasks = [(part, frames, way) for way in range(ways) for part in parts]
     if threads == 1 or len(tasks) == 1:
         for arguments in tasks:
             task(*arguments)

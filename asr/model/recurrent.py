@@ -7,9 +7,9 @@ times slower. There is a way to run a layer for each case, all with the same num
 - cuDNN, on a GPU: packed sequences, at full speed.
 - PyTorch's own modules, on a CPU: each direction is a layer of its own over the padded
   batch, the backward one over sequences reversed within their own length; both at the
-  same time. So are all cells transcribed with, and the LSTM trained.
-- Our kernels, on a CPU: the other cells are trained so. PyTorch's GRU takes as long as
-  its LSTM with three quarters of the work, and the published GRU it lacks.
+  same time. So is the LSTM trained, and every cell transcribed with that PyTorch has.
+- Our kernels, on a CPU: so are the other cells trained, and those transcribed with that
+  PyTorch lacks. Its GRU takes as long as its LSTM with three quarters of the work.
 - The equations: for whoever asks, and for cells that cuDNN lacks on a GPU.
 
 Shape letters: B utterances, T frames, D input size, H hidden size.

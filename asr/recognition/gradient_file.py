@@ -78,7 +78,9 @@ def write_gradients(
     """
     tree = {**about, **summary}
     lists = {name: value for name, value in tree.items() if isinstance(value, list)}
-    head = json.dumps({k: v for k, v in tree.items() if k not in lists}, indent=1)
+    head = json.dumps(
+        {k: v for k, v in tree.items() if k not in lists}, indent=1, allow_nan=False
+    )
     # A line for each k and layer.
     parts = [
         f' "{name}": [\n'

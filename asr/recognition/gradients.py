@@ -206,10 +206,14 @@ def _measure(
         inputs = model.network.subsampling(features, lengths)
         lengths = model.network.output_lengths(lengths)
         log_probs = model.network.log_probs(inputs, lengths)[0].numpy()
+    if not np.isfinite(log_probs).all():
+        raise AlignmentError("the network's outputs are not finite: do states explode?")
     path = _path(log_probs, targets)
     frames = choose_frames(utterance.id, len(path))
     norms = frame_gradients(model, inputs, path, frames)
     loss, weights, by_input = depth_gradients(model, inputs, targets)
+    if not np.isfinite([loss, *weights, *by_input, *norms.flat]).all():
+        raise AlignmentError("its gradient is not finite: does it explode?")
     return Gradients(
         id=utterance.id,
         reach=_by_distance(norms, frames, reach),
