@@ -224,7 +224,7 @@ def test_what_cannot_be_measured_is_named(model, prepared, tmp_path):
 
 
 def test_gradients_that_are_no_numbers_are_named(model, prepared):
-    """States of a ReLU that double with each frame, and go on for as long as it takes."""
+    """A ReLU's states that are a billion times longer with each frame."""
     exploding = model("model.cell=rnn", "model.activation=relu")
     utterances = read_manifest(prepared / "dev.jsonl")[:2]
     with torch.no_grad():

@@ -7,7 +7,7 @@ ROUNDS = 15
 
 
 def take_turns(contestants, rounds=ROUNDS):
-    """Return the sorted times of each contestant, seconds; the first is for warmth."""
+    """Return the times of each contestant by round, seconds; a first is for warmth."""
     times = {name: [] for name in contestants}
     for turn in range(rounds + 1):
         for name, run in contestants.items():
@@ -15,7 +15,7 @@ def take_turns(contestants, rounds=ROUNDS):
             run()
             if turn:
                 times[name].append(time.perf_counter() - began)
-    return {name: sorted(values) for name, values in times.items()}
+    return times
 
 
 def report(title, times, base):
@@ -24,6 +24,6 @@ def report(title, times, base):
         ratios = [b / v for b, v in zip(times[base], values, strict=True)]
         print(
             f"  {name:<28} median {1000 * statistics.median(values):6.0f} ms "
-            f"({1000 * values[0]:.0f} to {1000 * values[-1]:.0f})   "
+            f"({1000 * min(values):.0f} to {1000 * max(values):.0f})   "
             f"{statistics.median(ratios):.2f} times as fast as {base}"
         )
