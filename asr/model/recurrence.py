@@ -39,7 +39,7 @@ def recur(
     Raises:
         ValueError: If lengths and inputs do not belong together.
     """
-    if len(lengths) != len(inputs) or any(lengths > inputs.shape[1]):
+    if len(lengths) != len(inputs) or (lengths > inputs.shape[1]).any():
         # The kernels would read and write beyond their arrays.
         raise ValueError(f"lengths {lengths.tolist()} do not fit {tuple(inputs.shape)}")
     states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
