@@ -205,25 +205,60 @@ class TrainConfig:
     epochs: int = 40
     batch_seconds: float = 60.0
     """Audio in a batch, padding included, seconds; bounds memory."""
+    accumulate: int = 1
+    """Batches whose gradients are added up for a step."""
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    """``sgd`` has Nesterov's momentum of 0.9."""
     learning_rate: float = 2e-3
-    """Peak of the schedule (AdamW)."""
+    """Peak of the schedule."""
+    schedule: Literal["cosine", "one-cycle", "noam", "plateau"] = "cosine"
+    """How the rate goes on after warm-up: half a cosine to 0; the same, from a 25th of
+    the peak; falling with 1 / sqrt(steps); or lowered when the dev loss stalls."""
     warmup: float = 0.1
-    """Share of all steps in which the learning rate rises from 0; then cosine to 0."""
+    """Share of all steps in which the learning rate rises."""
+    plateau_epochs: int = 2
+    """``plateau``: epochs without a lower dev loss after which the rate is lowered."""
+    plateau_factor: float = 0.5
+    """``plateau``: to this share."""
     weight_decay: float = 1e-2
     clip: float = 5.0
     """Largest norm of the gradient over all weights; 0 lets it be any."""
+    intermediate: float = 0.0
+    """Share of the loss that the middle layer has in it, with the output layer on top
+    of it (intermediate CTC, Lee & Watanabe 2021); 0 none."""
+    consistency: float = 0.0
+    """Weight of the consistency of two SpecAugment views of a batch (CR-CTC, Yao et al.
+    2024); 0 has one view. Two take twice the time and memory."""
+    ema: float = 0.0
+    """Decay of a moving average of the weights, such as 0.999; it is validated beside
+    them, and the better of both is kept. 0 has none."""
+    average: int = 0
+    """Average the weights of so many best epochs at the end, and keep the average where
+    it does better on dev; 0 does not."""
     patience: int = 0
     """Stop after so many epochs that were not the best on dev; 0 never."""
     checkpoint_minutes: float = 5.0
     """Save the state so often, besides at each epoch's end; 0 only there."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the network on a GPU; ``auto`` is bfloat16. A CPU computes in float32."""
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "train.epochs", "1 or more")
         _require(self.batch_seconds > 0, "train.batch_seconds", "above 0")
+        _require(self.accumulate >= 1, "train.accumulate", "1 or more")
         _require(self.learning_rate > 0, "train.learning_rate", "above 0")
+        lowest = self.schedule == "noam" and self.warmup == 0
         _require(0 <= self.warmup < 1, "train.warmup", "0 or more, below 1")
+        _require(not lowest, "train.warmup", 'above 0 for train.schedule = "noam"')
+        _require(self.plateau_epochs >= 1, "train.plateau_epochs", "1 or more")
+        factor = 0 < self.plateau_factor < 1
+        _require(factor, "train.plateau_factor", "above 0, below 1")
         _require(self.weight_decay >= 0, "train.weight_decay", "0 or more")
         _require(self.clip >= 0, "train.clip", "0 or more")
+        _require(0 <= self.intermediate < 1, "train.intermediate", "0 or more, below 1")
+        _require(self.consistency >= 0, "train.consistency", "0 or more")
+        _require(0 <= self.ema < 1, "train.ema", "0 or more, below 1")
+        _require(0 <= self.average <= 100, "train.average", "0 to 100")
         _require(self.patience >= 0, "train.patience", "0 or more")
         minutes = self.checkpoint_minutes
         _require(minutes >= 0, "train.checkpoint_minutes", "0 or more")
@@ -284,6 +319,17 @@ class Config:
             raise ConfigError(
                 'features.cmvn = "none" leaves no mean for SpecAugment to mask with; '
                 "set augment.freq_masks and augment.time_masks to 0, or choose another"
+            )
+        if self.train.consistency and not masks:
+            raise ConfigError(
+                f"train.consistency = {self.train.consistency:g} compares two views "
+                "that differ by SpecAugment's masks; set augment.time_masks or "
+                "augment.freq_masks above 0"
+            )
+        if self.train.intermediate and self.model.layers < 2:
+            raise ConfigError(
+                f"train.intermediate = {self.train.intermediate:g} needs a middle "
+                f"layer; model.layers = {self.model.layers}"
             )
         if self.augment.telephone_probability and self.features.sample_rate < 8000:
             raise ConfigError(

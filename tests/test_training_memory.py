@@ -9,10 +9,9 @@ import torch
 from asr.errors import TrainingError
 from asr.manifest import Utterance
 from asr.settings import load_config
-from asr.training import memory
+from asr.training import memory, objective
 from asr.training.batches import plan_epoch
 from asr.training.examples import Data, Example
-from asr.training.loop import Trainer
 from asr.training.memory import largest_batches, padded_seconds
 from asr.training.stage import train
 from tests.training import Recorder, config, numbers, same_weights
@@ -103,15 +102,15 @@ OUT_OF_MEMORY = [
 
 def fails(monkeypatch, error, at):
     """Have the loss fail when it is computed for the ``at``-th time."""
-    original, calls = Trainer._training_losses, []
+    original, calls = objective.batch_losses, []
 
-    def loss(self, batch, epoch):
+    def loss(model, batch, epoch):
         calls.append(batch)
         if len(calls) == at:
             raise error
-        return original(self, batch, epoch)
+        return original(model, batch, epoch)
 
-    monkeypatch.setattr(Trainer, "_training_losses", loss)
+    monkeypatch.setattr(objective, "batch_losses", loss)
     return calls
 
 

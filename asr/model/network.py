@@ -107,7 +107,29 @@ class Network(nn.Module):
             frames: What the recurrent stack receives, shape (B, T', D).
             lengths: Valid frames of each utterance, shape (B,), integers.
         """
-        outputs = self.norm(self.recurrent(frames, lengths))
+        return self._spell(self.recurrent(frames, lengths))
+
+    def with_middle(
+        self, features: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what :meth:`forward` does, and what the middle layer would spell.
+
+        The output layer is the same for both, as in intermediate CTC (Lee and Watanabe
+        2021); of an odd number of layers the middle is the one below.
+
+        Returns:
+            Log-probabilities of the top and of the middle, both (B, T', V), and lengths
+            (B,).
+        """
+        frames = self.subsampling(features, lengths)
+        lengths = self.output_lengths(lengths)
+        layers = list(self.recurrent.by_layer(frames, lengths))
+        middle = layers[len(layers) // 2 - 1]
+        return self._spell(layers[-1]), self._spell(middle), lengths
+
+    def _spell(self, outputs: Tensor) -> Tensor:
+        """Return log-probabilities of a layer's outputs, (B, T', H) -> (B, T', V)."""
+        outputs = self.norm(outputs)
         # In full precision: the loss sums thousands of these.
         with torch.autocast(outputs.device.type, enabled=False):
             found: Tensor = self.linear(outputs.float()).log_softmax(dim=2)

@@ -15,6 +15,8 @@ times slower. There is a way to run a layer for each case, all with the same num
 Shape letters: B utterances, T frames, D input size, H hidden size.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
@@ -154,13 +156,20 @@ class RecurrentStack(nn.Module):
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Return the top layer's outputs, (B, T, D) -> (B, T, output_size)."""
+        outputs = inputs
+        for outputs in self.by_layer(inputs, lengths):  # noqa: B007
+            pass
+        return outputs
+
+    def by_layer(self, inputs: Tensor, lengths: Tensor) -> Iterator[Tensor]:
+        """Yield each layer's outputs, (B, T, output_size), the lowest first."""
         mask = length_mask(lengths, inputs.shape[1])
         for norm, layer in zip(self.norms, self.layers, strict=True):
             outputs = self.dropout(layer(norm(inputs), lengths)) * mask
             if self.residual and outputs.shape == inputs.shape:
                 outputs = outputs + inputs
             inputs = outputs
-        return inputs
+            yield inputs
 
     def must_compile(self) -> bool:
         """Return whether training on a CPU begins with compiling kernels."""

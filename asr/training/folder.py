@@ -8,9 +8,8 @@ import json
 import re
 import tempfile
 import time
+from collections.abc import Callable, Collection
 from pathlib import Path
-
-import torch
 
 from asr.config import Config
 from asr.errors import FileError, TrainingError
@@ -20,7 +19,7 @@ from asr.model.file import MODEL_NAME, save_model
 from asr.settings import dump_toml
 from asr.training.examples import Notify
 from asr.training.progress import Progress
-from asr.training.state import DamagedStateError, State, load_state, write_state
+from asr.training.state import DamagedStateError, State, load_state
 
 STATE_NAME = "last.safetensors"
 PREVIOUS_NAME = "previous.safetensors"
@@ -35,6 +34,8 @@ _NAMES = (
 )
 #: What safetensors writes to before it gives a file the name it was told.
 _SAFETENSORS_TEMPORARY = re.compile(r"\.tmp[0-9A-Za-z]{6}")
+
+_EPOCH = re.compile(r"epoch-\d{4,}\.safetensors")
 
 
 class Folder:
@@ -86,6 +87,8 @@ class Folder:
         """
         for name in _NAMES:
             remove_leftovers(self.path / name)
+        for path in self.path.glob(".epoch-*"):
+            path.unlink(missing_ok=True)
         for path in self.path.glob(".tmp*"):
             if _SAFETENSORS_TEMPORARY.fullmatch(path.name):
                 path.unlink(missing_ok=True)
@@ -126,25 +129,26 @@ class Folder:
         return 0 < seconds <= time.monotonic() - self._written
 
     def save(
-        self,
-        model: AcousticModel,
-        optimizer: torch.optim.Optimizer,
-        progress: Progress,
-        data: str,
+        self, write: Callable[[Path], None], averaged: Collection[int] = ()
     ) -> None:
         """Write the state; the one before is kept.
 
         What another run left here makes way only now that this one has a state.
+
+        Args:
+            write: Writes it to a file.
+            averaged: Epochs whose models are this run's.
 
         Raises:
             FileError: If it cannot be written; what was there is whole then.
         """
         keep = self.path / PREVIOUS_NAME if self.ours else None
         with replacing(self.path / STATE_NAME, keep=keep) as temporary:
-            write_state(temporary, model, optimizer, progress, data)
+            write(temporary)
             if not self.ours:
                 for name in _NAMES:
                     (self.path / name).unlink(missing_ok=True)
+                self.keep_epochs(averaged)
                 write_text(self.path / CONFIG_NAME, dump_toml(self.config))
         self.ours = True
         self._written = time.monotonic()
@@ -167,6 +171,17 @@ class Folder:
         if at_best and not self.has_model():
             model.summary = progress.best_summary
             save_model(self.path / BEST_NAME, model)
+
+    def epoch_path(self, epoch: int) -> Path:
+        """Return the file of an epoch's model, kept until the best are averaged."""
+        return self.path / f"epoch-{epoch:04d}.safetensors"
+
+    def keep_epochs(self, epochs: Collection[int]) -> None:
+        """Remove the files of all epochs but these."""
+        kept = {self.epoch_path(epoch) for epoch in epochs}
+        for path in self.path.glob("epoch-*.safetensors"):
+            if _EPOCH.fullmatch(path.name) and path not in kept:
+                path.unlink(missing_ok=True)
 
     def finish(self, notify: Notify) -> Path:
         """Give the best model its final name and return it.

@@ -8,6 +8,7 @@ from asr.augment.recordings import open_recordings
 from asr.config import Config
 from asr.errors import FileError, TrainingError
 from asr.model.acoustic import AcousticModel
+from asr.model.file import MODEL_NAME
 from asr.tokens import build_tokens
 from asr.training.examples import (
     Data,
@@ -19,6 +20,7 @@ from asr.training.examples import (
 from asr.training.folder import Folder
 from asr.training.loop import Trainer
 from asr.training.monitor import Monitor
+from asr.training.processes import Processes, join_processes, leave_processes
 
 
 def train(
@@ -58,7 +60,31 @@ def train(
         AsrError: If settings, data or folder do not allow it; nothing is lost then.
         TrainingStopped: If the monitor asked it to end; its state is saved.
     """
-    monitor = monitor or Monitor()
+    processes = join_processes(device)
+    try:
+        return _train(
+            *(data, out, config, monitor or Monitor(), processes),
+            resume=resume,
+            overwrite=overwrite,
+            skip_bad=skip_bad,
+            device=device,
+        )
+    finally:
+        leave_processes(processes)
+
+
+def _train(
+    data: Path,
+    out: Path,
+    config: Config,
+    monitor: Monitor,
+    processes: Processes,
+    *,
+    resume: bool,
+    overwrite: bool,
+    skip_bad: bool,
+    device: str,
+) -> Path:
     texts, dev_texts = (
         read_labelled(data / name, config, skip_bad=skip_bad, notify=monitor.note)
         for name in ("train.jsonl", "dev.jsonl")
@@ -75,15 +101,21 @@ def train(
     dev = make_dev_examples(dev_texts, tokens, monitor.note)
     recordings = open_recordings(config.augment)
     found = Data(examples, dev, recordings)
-    trainer = Trainer(model.to(device), found, Folder(out, config), monitor)
-    if not _prepare_folder(trainer, resume=resume, overwrite=overwrite):
+    folder = Folder(out, config)
+    trainer = Trainer(model.to(device), found, folder, monitor, processes)
+    resumed = processes.decide(
+        lambda: _prepare_folder(trainer, resume=resume, overwrite=overwrite)
+    )
+    if not resumed:
         trainer.start()
+    elif not processes.first:
+        trainer.resume()
     if device == "cpu" and model.network.recurrent.must_compile():
         monitor.note(
             "compiling the recurrence for this machine, once: some ten seconds"
         )
     trainer.run()
-    return trainer.finish()
+    return trainer.finish() if processes.first else out / MODEL_NAME
 
 
 def _prepare_folder(trainer: Trainer, *, resume: bool, overwrite: bool) -> bool:

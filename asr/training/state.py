@@ -23,9 +23,10 @@ from asr.errors import ConfigError, TrainingError
 from asr.model.acoustic import AcousticModel
 from asr.model.file import kept_tensors
 from asr.settings import config_differences, config_from_dict, config_to_dict
+from asr.training.averages import MovingAverage
 from asr.training.progress import Progress, progress_from_dict
 
-_FORMAT = "recurrent-asr training 2"
+_FORMAT = "recurrent-asr training 3"
 #: What notes that another version wrote, or nobody, may raise when they are read.
 _UNREADABLE = (ConfigError, AttributeError, KeyError, TypeError, ValueError)
 
@@ -50,8 +51,13 @@ class State:
     tensors: dict[str, Tensor]
     machine: str
 
-    def restore(self, model: AcousticModel, optimizer: torch.optim.Optimizer) -> None:
-        """Put weights and moments back.
+    def restore(
+        self,
+        model: AcousticModel,
+        optimizer: torch.optim.Optimizer,
+        average: MovingAverage | None = None,
+    ) -> None:
+        """Put weights, moments and the weights' moving average back.
 
         Raises:
             TrainingError: If they are not this model's: another version built it.
@@ -64,6 +70,8 @@ class State:
                 "anew"
             )
         model.load_state_dict(found, strict=False)
+        if average is not None:
+            average.restore(self._under("average."))
         moments: dict[int, dict[str, Tensor]] = {}
         weights = [w for group in optimizer.param_groups for w in group["params"]]
         for name, tensor in self._under("optimizer.").items():
@@ -85,7 +93,7 @@ class State:
         }
 
 
-def describe_machine(device: torch.device) -> str:
+def describe_machine(device: torch.device, processes: int = 1) -> str:
     """Return what the last bits of a training's numbers hang on, as text.
 
     Sums are added up in another order by another number of threads, or on a GPU.
@@ -93,7 +101,8 @@ def describe_machine(device: torch.device) -> str:
     where = device.type
     if where == "cpu":
         where = f"cpu with {torch.get_num_threads()} threads"
-    return f"torch {torch.__version__} on {where}"
+    many = f" in {processes} processes" if processes > 1 else ""
+    return f"torch {torch.__version__} on {where}{many}"
 
 
 def write_state(
@@ -102,6 +111,8 @@ def write_state(
     optimizer: torch.optim.Optimizer,
     progress: Progress,
     data: str,
+    average: MovingAverage | None = None,
+    processes: int = 1,
 ) -> None:
     """Write the state.
 
@@ -111,6 +122,8 @@ def write_state(
         optimizer: Its moments are kept.
         progress: How far training has come.
         data: Fingerprint of the training data.
+        average: Moving average of the weights, where there is one.
+        processes: How many train together.
 
     Raises:
         OSError: If it cannot be written.
@@ -119,6 +132,8 @@ def write_state(
     for number, moments in optimizer.state_dict()["state"].items():
         for name, value in moments.items():
             tensors[f"optimizer.{number}.{name}"] = torch.as_tensor(value)
+    if average is not None:
+        tensors |= {f"average.{name}": t for name, t in average.tensors.items()}
     kept = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     metadata = {
         "format": _FORMAT,
@@ -126,7 +141,7 @@ def write_state(
         "config": json.dumps(config_to_dict(model.config), ensure_ascii=False),
         "progress": json.dumps(asdict(progress), ensure_ascii=False),
         "data": data,
-        "machine": describe_machine(model.device),
+        "machine": describe_machine(model.device, processes),
     }
     metadata["checksum"] = _checksum(kept, metadata)
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from asr.augment import generator
@@ -14,6 +15,7 @@ from asr.training.ctc import ctc_losses
 from asr.training.examples import Example
 from asr.training.memory import explained
 from asr.training.monitor import Sample
+from asr.training.processes import ALONE, Processes
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def validate(
     examples: Sequence[Example],
     *,
     after_batch: Callable[[], None] = lambda: None,
+    processes: Processes = ALONE,
 ) -> Validation:
     """Return how a model does.
 
@@ -50,14 +53,15 @@ def validate(
         model: Left in evaluation mode.
         examples: The dev set.
         after_batch: Called after each batch.
+        processes: Each takes its share of the batches; all return the same.
     """
     model.eval()
     config, device = model.config, model.device
     heard: dict[str, str] = {}
     unscored: list[str] = []
     loss = tokens = 0.0
-    blanks = frames = 0
-    plan = plan_in_order(examples, config.train.batch_seconds)
+    blanks = frames = 0.0
+    plan = processes.share(plan_in_order(examples, config.train.batch_seconds))
     for batch in load_batches(plan, config.features.sample_rate):
         with explained(batch, config):
             log_probs, lengths = model(
@@ -74,14 +78,20 @@ def validate(
         loss += float(losses[known].sum())
         tokens += int(batch.target_lengths[known].sum())
         after_batch()
+    shares = processes.gather(
+        (heard, unscored, np.array([loss, tokens, blanks, frames]))
+    )
+    heard = {name: text for share, _, _ in shares for name, text in share.items()}
+    unscored = [name for _, share, _ in shares for name in share]
+    loss, tokens, blanks, frames = np.sum([share for _, _, share in shares], axis=0)
     rows = [Sample(e.utterance.id, e.text, heard[e.utterance.id]) for e in examples]
     scores = score_texts((r.reference, r.hypothesis) for r in rows)
     shown = generator(config.seed, "samples").permutation(len(rows))[:2]
     return Validation(
-        loss=loss / max(tokens, 1),
+        loss=float(loss / max(tokens, 1)),
         score=sum(scores, Score()),
         samples=tuple(rows[n] for n in shown),
-        blank_share=blanks / max(frames, 1),
+        blank_share=float(blanks / max(frames, 1)),
         empty_share=sum(not text for text in heard.values()) / len(rows),
         unscored=tuple(unscored),
     )
