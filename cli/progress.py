@@ -20,11 +20,16 @@ from .stopping import StopSignals
 
 
 class TrainingProgress(Monitor):
-    """Shows a training on stderr; without a terminal, only the lines."""
+    """Shows a training on stderr; without a terminal, only the lines.
 
-    def __init__(self, signals: StopSignals) -> None:
+    Of several processes the first one tells it all; the others are quiet.
+    """
+
+    def __init__(self, signals: StopSignals, *, quiet: bool = False) -> None:
         self.signals = signals
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console = Console(
+            stderr=True, highlight=False, soft_wrap=True, quiet=quiet
+        )
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -108,6 +113,12 @@ class TrainingProgress(Monitor):
             f"[{words.errors}/{words.length}]  CER {report.score.cer:.2%}  "
             f"{report.seconds:.1f} s  {report.speed:.0f}x{'  best' * report.best}"
         )
+        if report.averaged is not None:
+            other = report.averaged
+            self._print(
+                f"{'':{2 * width}}  moving average of the weights: dev loss "
+                f"{other.loss:.3f}  WER {other.score.wer:.2%}"
+            )
         for sample in report.samples:
             self._print(f"  REF {sample.reference}\n  HYP {sample.hypothesis}")
 

@@ -36,8 +36,17 @@ def train(
     device: Annotated[
         str, typer.Option(help="cpu or cuda; auto takes a GPU where there is one.")
     ] = "auto",
+    deterministic: Annotated[
+        bool,
+        typer.Option("--deterministic", help="On a GPU: the same bits each time."),
+    ] = False,
 ) -> None:
-    """Train an acoustic model with CTC; the epoch that does best on dev is kept."""
+    """Train an acoustic model with CTC; the epoch that does best on dev is kept.
+
+    torchrun --nproc-per-node N -m asr.cli train ... trains in N processes.
+    """
+    import os
+
     from asr.settings import load_config
 
     resolved = load_config(config, settings or [])
@@ -50,8 +59,10 @@ def train(
     from .stopping import StopSignals
 
     signals = StopSignals()
+    # As torchrun numbers the processes it starts.
+    quiet = os.environ.get("RANK", "0") != "0"
     try:
-        with signals, TrainingProgress(signals) as monitor:
+        with signals, TrainingProgress(signals, quiet=quiet) as monitor:
             model = train(
                 data,
                 out,
@@ -60,12 +71,15 @@ def train(
                 overwrite=overwrite,
                 skip_bad=skip_bad,
                 device=choose_device(device),
+                deterministic=deterministic,
                 monitor=monitor,
             )
     except (TrainingStopped, KeyboardInterrupt) as stop:
         what = str(stop) or "ended at once, with what was saved before"
-        typer.echo(
-            f"asr: note: {what}; the same command with --resume goes on", err=True
-        )
+        if not quiet:
+            typer.echo(
+                f"asr: note: {what}; the same command with --resume goes on", err=True
+            )
         raise typer.Exit(signals.exit_code) from None
-    typer.echo(str(model))
+    if not quiet:
+        typer.echo(str(model))

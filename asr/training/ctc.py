@@ -1,5 +1,6 @@
 """The CTC loss of a batch (Graves et al. 2006)."""
 
+import torch
 from torch import Tensor
 from torch.nn.functional import ctc_loss
 
@@ -11,6 +12,9 @@ def ctc_losses(
 ) -> Tensor:
     """Return the CTC loss of each utterance, nats, shape (B,).
 
+    CUDA adds up its gradient in no fixed order; where deterministic algorithms are
+    asked for, log-probabilities go to the CPU and the gradient comes from there.
+
     Args:
         log_probs: Shape (B, T', V), blank at 0.
         lengths: Valid frames of each utterance, shape (B,).
@@ -18,6 +22,9 @@ def ctc_losses(
         lenient: An utterance too short for its targets, or without any, counts 0. Dev
             sets may hold such; training sets were checked.
     """
+    device = log_probs.device
+    if torch.are_deterministic_algorithms_enabled():
+        log_probs = log_probs.cpu()
     losses = ctc_loss(
         log_probs.transpose(0, 1),  # (B, T', V) -> (T', B, V), what ctc_loss wants
         batch.targets.to(log_probs.device),
@@ -29,4 +36,4 @@ def ctc_losses(
     )
     if lenient:
         losses = losses * (batch.target_lengths > 0).to(losses.device)
-    return losses
+    return losses.to(device)

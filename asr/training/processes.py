@@ -10,7 +10,8 @@ that must be skipped can be seen by all.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from asr.errors import AsrError, TrainingError
 
@@ -53,7 +55,8 @@ class Processes:
         if self.size == 1:
             return
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        dist.all_reduce(flat)
+        with self._explained():
+            dist.all_reduce(flat)
         parts = torch.split(flat, [tensor.numel() for tensor in tensors])
         for tensor, part in zip(tensors, parts, strict=True):
             tensor.copy_(part.view_as(tensor))
@@ -67,7 +70,8 @@ class Processes:
         if self.size == 1:
             return [value]
         found: list[Any] = [None] * self.size
-        dist.all_gather_object(found, value)
+        with self._explained():
+            dist.all_gather_object(found, value)
         return found
 
     def decide(self, decision: Callable[[], Item]) -> Item:
@@ -84,42 +88,74 @@ class Processes:
                 answer = [decision()]
             except AsrError as error:
                 answer = [error]
-        dist.broadcast_object_list(answer)
+        with self._explained():
+            dist.broadcast_object_list(answer)
         if isinstance(answer[0], AsrError):
             raise answer[0]
         found: Item = answer[0]
         return found
 
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn a lost connection into an error of one line.
+
+        Raises:
+            TrainingError: If another process is gone.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            raise TrainingError(
+                f"process {self.rank} of {self.size}: another is gone, which may have "
+                f"said why; --resume goes on ({str(error).splitlines()[0]})"
+            ) from None
+
 
 ALONE = Processes()
 
 
-def join_processes(device: str) -> Processes:
-    """Meet the other processes that ``torchrun`` has started, if it has.
+@contextmanager
+def joined_processes(device: str) -> Iterator[Processes]:
+    """Meet the other processes that ``torchrun`` has started, if it has, for a while.
 
     Args:
         device: "cpu" has them talk through Gloo, "cuda" through NCCL.
 
     Raises:
-        TrainingError: If they do not meet.
+        TrainingError: If they do not meet, or there are fewer GPUs than processes.
     """
-    if "WORLD_SIZE" not in os.environ or os.environ["WORLD_SIZE"] == "1":
-        return ALONE
+    wanted = os.environ.get("WORLD_SIZE", "1")
+    if wanted == "1":
+        yield ALONE
+        return
     try:
         if device != "cpu":
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        dist.init_process_group(
-            "gloo" if device == "cpu" else "nccl", timeout=_PATIENCE
-        )
+        _meet("gloo" if device == "cpu" else "nccl")
     except (RuntimeError, ValueError, KeyError) as error:
         raise TrainingError(
-            f"WORLD_SIZE={os.environ['WORLD_SIZE']}: the processes do not meet: {error}"
-            "; start them with torchrun"
+            f"WORLD_SIZE={wanted}: the processes do not meet: {error}; start them with "
+            "torchrun, at most one a GPU"
         ) from None
-    return Processes(dist.get_rank(), dist.get_world_size())
-
-
-def leave_processes(processes: Processes) -> None:
-    """Take leave of the others."""
-    if processes.size > 1:
+    try:
+        yield Processes(dist.get_rank(), dist.get_world_size())
+    finally:
         dist.destroy_process_group()
+
+
+def _meet(engine: str) -> None:
+    if os.environ.get("LOCAL_WORLD_SIZE") != os.environ["WORLD_SIZE"]:
+        dist.init_process_group(engine, timeout=_PATIENCE)
+        return
+    # torchrun's processes meet through a store that outlives them: what they left there
+    # would mislead those that are started again (PyTorch's issue 135712). On several
+    # machines the number of restarts is not the same for all.
+    store, rank, size = next(iter(rendezvous("env://", timeout=_PATIENCE)))
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    dist.init_process_group(
+        engine,
+        store=dist.distributed_c10d.PrefixStore(f"attempt-{attempt}", store),
+        rank=rank,
+        world_size=size,
+        timeout=_PATIENCE,
+    )

@@ -8,6 +8,7 @@ from asr.augment.recordings import open_recordings
 from asr.config import Config
 from asr.errors import FileError, TrainingError
 from asr.model.acoustic import AcousticModel
+from asr.model.device import repeatable
 from asr.model.file import MODEL_NAME
 from asr.tokens import build_tokens
 from asr.training.examples import (
@@ -20,7 +21,7 @@ from asr.training.examples import (
 from asr.training.folder import Folder
 from asr.training.loop import Trainer
 from asr.training.monitor import Monitor
-from asr.training.processes import Processes, join_processes, leave_processes
+from asr.training.processes import Processes, joined_processes
 
 
 def train(
@@ -32,6 +33,7 @@ def train(
     overwrite: bool = False,
     skip_bad: bool = False,
     device: str = "cpu",
+    deterministic: bool = False,
     monitor: Monitor | None = None,
 ) -> Path:
     """Train a model on ``data/train.jsonl``, choosing the epoch by ``data/dev.jsonl``.
@@ -51,6 +53,7 @@ def train(
         overwrite: Start anew where ``out`` holds another run.
         skip_bad: Leave out utterances that cannot be trained on, naming them.
         device: "cpu" or "cuda".
+        deterministic: On a GPU too, the same bits each time; a CPU's always are.
         monitor: Told what happens.
 
     Returns:
@@ -60,8 +63,7 @@ def train(
         AsrError: If settings, data or folder do not allow it; nothing is lost then.
         TrainingStopped: If the monitor asked it to end; its state is saved.
     """
-    processes = join_processes(device)
-    try:
+    with repeatable(deterministic), joined_processes(device) as processes:
         return _train(
             *(data, out, config, monitor or Monitor(), processes),
             resume=resume,
@@ -69,8 +71,6 @@ def train(
             skip_bad=skip_bad,
             device=device,
         )
-    finally:
-        leave_processes(processes)
 
 
 def _train(
