@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from asr.errors import ConfigError
+from asr.errors import ConfigError, TrainingError
 from asr.model.file import load_model, read_metadata
 from asr.training.examples import make_dev_examples, read_labelled
 from asr.training.folder import Folder
@@ -134,6 +134,13 @@ def test_the_rate_is_lowered_where_the_dev_loss_stalls(prepared, settings, tmp_p
 def test_what_cannot_be_is_refused(settings, changes, said):
     with pytest.raises(ConfigError, match=said):
         config(settings, *changes)
+
+
+def test_half_precision_is_refused_without_a_gpu(prepared, settings, tmp_path):
+    wanted = config(settings, "train.precision=float16")
+    with pytest.raises(TrainingError, match='"float16" is for GPUs; --device cpu'):
+        train(prepared, tmp_path / "exp", wanted)
+    assert not (tmp_path / "exp").exists()
 
 
 def test_deterministic_on_a_cpu_gives_the_same_bits(prepared, settings, tmp_path):

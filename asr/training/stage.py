@@ -63,6 +63,11 @@ def train(
         AsrError: If settings, data or folder do not allow it; nothing is lost then.
         TrainingStopped: If the monitor asked it to end; its state is saved.
     """
+    if device == "cpu" and config.train.precision in ("bfloat16", "float16"):
+        raise TrainingError(
+            f'train.precision = "{config.train.precision}" is for GPUs; --device cpu '
+            "computes in float32"
+        )
     with repeatable(deterministic), joined_processes(device) as processes:
         return _train(
             *(data, out, config, monitor or Monitor(), processes),

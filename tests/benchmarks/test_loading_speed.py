@@ -12,9 +12,10 @@ from asr.model.acoustic import AcousticModel
 from asr.settings import load_config
 from asr.tokens import Tokens
 from asr.training.batches import load_batches, plan_epoch
-from asr.training.examples import Data, Example
-from asr.training.loop import Trainer
-from asr.training.monitor import Monitor
+from asr.training.examples import Example
+from asr.training.processes import ALONE
+from asr.training.progress import Scaling
+from asr.training.steps import Steps
 
 RATE = 16000
 #: Seconds of the utterances, and how many.
@@ -93,7 +94,7 @@ def test_training_beside_loading(tmp_path):
         "everything, 4 loaders": (everything, 4),
     }
     model = AcousticModel(load_config(None), Tokens(("<blank>", "a")))
-    trainer = Trainer(model.train(), Data([], []), tmp_path, Monitor())
+    steps = Steps(model.train(), ALONE)
     rates = {name: [] for name in contestants}
     for turn in range(5):
         for name, (settings, loaders) in contestants.items():
@@ -102,7 +103,15 @@ def test_training_beside_loading(tmp_path):
             began = time.perf_counter()
             audio = 0.0
             for batch in load_batches(plan, RATE, loaders):
-                trainer._step(batch, 1, 0.5)
+                tokens = int(batch.target_lengths.sum())
+                steps.take(
+                    [batch],
+                    tokens=tokens,
+                    epoch=1,
+                    rate=1e-3,
+                    scaling=Scaling(),
+                    steps=0,
+                )
                 audio += batch.seconds
             if turn:
                 rates[name].append(audio / (time.perf_counter() - began))

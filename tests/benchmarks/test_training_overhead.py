@@ -16,6 +16,7 @@ from asr.training import loop, state
 from asr.training.folder import Folder
 from asr.training.gradients import Gradients
 from asr.training.stage import train
+from asr.training.steps import Steps
 
 EPOCHS = 2
 
@@ -61,6 +62,23 @@ def clip_in_turn(monkeypatch, spent):
     monkeypatch.setattr(Gradients, "clip", clip)
 
 
+def wait_for_batches(monkeypatch, spent):
+    """Count the time in which a step waits for its batch to be read."""
+    original = loop.load_batches
+
+    def load(*arguments):
+        batches = original(*arguments)
+        while True:
+            began = time.perf_counter()
+            batch = next(batches, None)
+            spent["waiting"] += time.perf_counter() - began
+            if batch is None:
+                return
+            yield batch
+
+    monkeypatch.setattr(loop, "load_batches", load)
+
+
 def test_what_safety_costs(tmp_path, monkeypatch):
     """Of the default network: an epoch of AN4 is some ten seconds on two cores."""
     folder = os.environ.get("ASR_PREPARED")
@@ -71,17 +89,20 @@ def test_what_safety_costs(tmp_path, monkeypatch):
         (Folder, ("save", "settle")),
         (state, ("_checksum",)),
         (loop, ("epoch_notes", "largest_batches", "rehearse", "find_worst")),
-        (loop.Trainer, ("_step",)),
+        (Steps, ("take",)),
     ):
         for name in names:
             timed(monkeypatch, spent, owner, name)
     clip_in_turn(monkeypatch, spent)
+    wait_for_batches(monkeypatch, spent)
     train(Path(folder), tmp_path, load_config(None, [f"train.epochs={EPOCHS}"]))
-    bare = spent["_step"] - spent["not of a step"] + spent["PyTorch's clipping"]
+    bare = spent["take"] - spent["not of a step"] + spent["PyTorch's clipping"]
+    bare -= spent["waiting"]
     norms = spent["clipping"] - spent["PyTorch's clipping"]
     print(f"\nsteps of {EPOCHS} epochs, bare: {bare:.1f} s")
     each = {"states": spent["save"], "norms": norms, "metrics, best": spent["settle"]}
     each["notes"] = spent["epoch_notes"]
+    each["waiting for batches"] = spent["waiting"]
     for name, seconds in {**each, "of states, checksums": spent["_checksum"]}.items():
         print(f"  {name:22} {seconds:7.3f} s  {seconds / bare:7.2%}")
     for name in ("largest_batches", "rehearse", "find_worst"):
