@@ -212,6 +212,11 @@ class TrainConfig:
     weight_decay: float = 1e-2
     clip: float = 5.0
     """Largest norm of the gradient over all weights; 0 lets it be any."""
+    freeze: int = 0
+    """With ``--init``: the subsampling and so many of the lowest recurrent layers are
+    not trained; 0 trains all."""
+    freeze_epochs: int = 0
+    """For so many epochs only; 0 throughout."""
     patience: int = 0
     """Stop after so many epochs that were not the best on dev; 0 never."""
     checkpoint_minutes: float = 5.0
@@ -224,6 +229,13 @@ class TrainConfig:
         _require(0 <= self.warmup < 1, "train.warmup", "0 or more, below 1")
         _require(self.weight_decay >= 0, "train.weight_decay", "0 or more")
         _require(self.clip >= 0, "train.clip", "0 or more")
+        _require(self.freeze >= 0, "train.freeze", "0 or more")
+        _require(self.freeze_epochs >= 0, "train.freeze_epochs", "0 or more")
+        if self.freeze_epochs and not self.freeze:
+            raise ConfigError(
+                f"train.freeze_epochs = {self.freeze_epochs} is of no use without "
+                "train.freeze; say how many layers, or leave it out"
+            )
         _require(self.patience >= 0, "train.patience", "0 or more")
         minutes = self.checkpoint_minutes
         _require(minutes >= 0, "train.checkpoint_minutes", "0 or more")
@@ -284,6 +296,11 @@ class Config:
             raise ConfigError(
                 'features.cmvn = "none" leaves no mean for SpecAugment to mask with; '
                 "set augment.freq_masks and augment.time_masks to 0, or choose another"
+            )
+        if self.train.freeze > self.model.layers:
+            raise ConfigError(
+                f"train.freeze = {self.train.freeze} is more than model.layers = "
+                f"{self.model.layers}"
             )
         if self.augment.telephone_probability and self.features.sample_rate < 8000:
             raise ConfigError(

@@ -22,6 +22,7 @@ from asr.training.batches import Batch, Planned, load_batches, plan_epoch
 from asr.training.ctc import ctc_losses
 from asr.training.examples import Data
 from asr.training.folder import BEST_NAME, WORST_NAME, Folder
+from asr.training.freezing import freeze
 from asr.training.gradients import Gradients, Norms
 from asr.training.memory import (
     explained,
@@ -107,6 +108,8 @@ class Trainer:
             f"{len(self.model.tokens)} tokens, {self.model.num_parameters():,} weights;"
             f" tried first: the largest batch, {padded_seconds(largest[0]):.1f} s",
         )
+        # The last epoch trains the most, and so takes the most memory.
+        freeze(self.model, self.config.train, self.config.train.epochs)
         rehearse(self.model, lambda b: self._training_losses(b, 0).sum(), largest)
         while not self.progress.finished(self.config):
             report = self._run_epoch()
@@ -147,6 +150,8 @@ class Trainer:
         epoch, sums = self.progress.epoch + 1, self.progress.running
         plan = plan_epoch(self.data.train, self.config, epoch, self.data.recordings)
         self.monitor.start_epoch(epoch, len(plan), sums.steps)
+        freeze(self.model, self.config.train, epoch)
+        self.gradients = Gradients(self.model.network)
         self._train(plan, epoch)
         dev = validate(self.model, self.data.dev, after_batch=self._stop_if_asked)
         if dev.unscored:
@@ -301,6 +306,7 @@ class Trainer:
             "dev_wer": report.score.wer,
             "dev_cer": report.score.cer,
             "dev_words": report.score.words.length,
+            **({"init": self.data.initial.about()} if self.data.initial else {}),
         }
 
 

@@ -6,17 +6,20 @@ import torch
 
 from asr.augment.recordings import open_recordings
 from asr.config import Config
-from asr.errors import FileError, TrainingError
+from asr.errors import ConfigError, FileError, TrainingError
 from asr.model.acoustic import AcousticModel
 from asr.tokens import build_tokens
 from asr.training.examples import (
     Data,
+    Notify,
     check_examples,
     make_dev_examples,
     make_examples,
     read_labelled,
 )
 from asr.training.folder import Folder
+from asr.training.freezing import describe_frozen
+from asr.training.initial import begin_with, load_initial, require_kept
 from asr.training.loop import Trainer
 from asr.training.monitor import Monitor
 
@@ -29,6 +32,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     skip_bad: bool = False,
+    init: Path | None = None,
     device: str = "cpu",
     monitor: Monitor | None = None,
 ) -> Path:
@@ -48,6 +52,8 @@ def train(
             start where there is none.
         overwrite: Start anew where ``out`` holds another run.
         skip_bad: Leave out utterances that cannot be trained on, naming them.
+        init: Model file or experiment folder whose weights to begin with; None begins
+            at random. Settings: :func:`asr.training.initial.load_settings`.
         device: "cpu" or "cuda".
         monitor: Told what happens.
 
@@ -59,22 +65,9 @@ def train(
         TrainingStopped: If the monitor asked it to end; its state is saved.
     """
     monitor = monitor or Monitor()
-    texts, dev_texts = (
-        read_labelled(data / name, config, skip_bad=skip_bad, notify=monitor.note)
-        for name in ("train.jsonl", "dev.jsonl")
-    )
-    tokens = build_tokens([text for _, text in texts], config.tokens)
-    torch.manual_seed(config.seed)
-    model = AcousticModel(config, tokens)
-    examples = check_examples(
-        make_examples(texts, tokens, data / "train.jsonl"),
-        config,
-        skip_bad=skip_bad,
-        notify=monitor.note,
-    )
-    dev = make_dev_examples(dev_texts, tokens, monitor.note)
-    recordings = open_recordings(config.augment)
-    found = Data(examples, dev, recordings)
+    if init is not None:
+        require_kept(init, out)
+    model, found = build(data, config, init, skip_bad=skip_bad, notify=monitor.note)
     trainer = Trainer(model.to(device), found, Folder(out, config), monitor)
     if not _prepare_folder(trainer, resume=resume, overwrite=overwrite):
         trainer.start()
@@ -84,6 +77,49 @@ def train(
         )
     trainer.run()
     return trainer.finish()
+
+
+def build(
+    data: Path,
+    config: Config,
+    init: Path | None,
+    *,
+    skip_bad: bool,
+    notify: Notify,
+) -> tuple[AcousticModel, Data]:
+    """Return the model as a training begins with it, and what it is trained on.
+
+    Args: as of :func:`train`; ``notify`` takes one line about a decision or problem.
+
+    Raises:
+        AsrError: If settings, data or the initial model do not allow it.
+    """
+    if config.train.freeze and init is None:
+        raise ConfigError(
+            f"train.freeze = {config.train.freeze} would keep random weights; name a "
+            "model with --init, or leave it out"
+        )
+    initial = None if init is None else load_initial(init, config)
+    texts, dev_texts = (
+        read_labelled(data / name, config, skip_bad=skip_bad, notify=notify)
+        for name in ("train.jsonl", "dev.jsonl")
+    )
+    tokens = build_tokens([text for _, text in texts], config.tokens)
+    torch.manual_seed(config.seed)
+    model = AcousticModel(config, tokens)
+    examples = check_examples(
+        make_examples(texts, tokens, data / "train.jsonl"),
+        config,
+        skip_bad=skip_bad,
+        notify=notify,
+    )
+    dev = make_dev_examples(dev_texts, tokens, notify)
+    if initial is not None:
+        notify(begin_with(model, initial.model))
+    if config.train.freeze:
+        notify(describe_frozen(model, config.train))
+    recordings = open_recordings(config.augment)
+    return model, Data(examples, dev, recordings, initial)
 
 
 def _prepare_folder(trainer: Trainer, *, resume: bool, overwrite: bool) -> bool:
