@@ -235,6 +235,11 @@ class TrainConfig:
     average: int = 0
     """Average the weights of so many best epochs at the end, and keep the average where
     it does better on dev; 0 does not."""
+    freeze: int = 0
+    """With ``--init``: the subsampling and so many of the lowest recurrent layers are
+    not trained; 0 trains all."""
+    freeze_epochs: int = 0
+    """For so many epochs only; 0 throughout."""
     patience: int = 0
     """Stop after so many epochs that were not the best on dev; 0 never."""
     checkpoint_minutes: float = 5.0
@@ -259,6 +264,13 @@ class TrainConfig:
         _require(self.consistency >= 0, "train.consistency", "0 or more")
         _require(0 <= self.ema < 1, "train.ema", "0 or more, below 1")
         _require(0 <= self.average <= 100, "train.average", "0 to 100")
+        _require(self.freeze >= 0, "train.freeze", "0 or more")
+        _require(self.freeze_epochs >= 0, "train.freeze_epochs", "0 or more")
+        if self.freeze_epochs and not self.freeze:
+            raise ConfigError(
+                f"train.freeze_epochs = {self.freeze_epochs} is of no use without "
+                "train.freeze; say how many layers, or leave it out"
+            )
         _require(self.patience >= 0, "train.patience", "0 or more")
         minutes = self.checkpoint_minutes
         _require(minutes >= 0, "train.checkpoint_minutes", "0 or more")
@@ -330,6 +342,11 @@ class Config:
             raise ConfigError(
                 f"train.intermediate = {self.train.intermediate:g} needs a middle "
                 f"layer; model.layers = {self.model.layers}"
+            )
+        if self.train.freeze > self.model.layers:
+            raise ConfigError(
+                f"train.freeze = {self.train.freeze} is more than model.layers = "
+                f"{self.model.layers}"
             )
         if self.augment.telephone_probability and self.features.sample_rate < 8000:
             raise ConfigError(

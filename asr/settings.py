@@ -14,22 +14,31 @@ from asr.config import Config
 from asr.errors import ConfigError
 
 
-def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
+def load_config(
+    path: Path | None,
+    settings: Sequence[str] = (),
+    *,
+    beneath: Mapping[str, Any] | None = None,
+) -> Config:
     """Return the defaults, overridden by a TOML file, overridden by ``key=value``.
 
-    Values of ``settings`` are in TOML's syntax; a bare word is a string.
+    Args:
+        path: The file; None is none.
+        settings: As ``section.name=value``, the value in TOML's syntax; a bare word is
+            a string.
+        beneath: Sections of plain values that take the place of the defaults.
 
     Raises:
         ConfigError: If the file is missing or not TOML, or a setting is unknown, of
             the wrong type or out of range; the message names file and key.
     """
-    tree: dict[str, Any] = {}
+    tree = _merged(beneath or {}, {})
     # What is wrong with the file alone, said with its name unless --set puts it right:
     # a folder on this machine may be all that a file of everybody's lacks.
     wrong: ConfigError | None = None
     if path is not None:
         try:
-            tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            tree = _merged(tree, tomllib.loads(path.read_text(encoding="utf-8-sig")))
         except FileNotFoundError:
             raise ConfigError(f"{path}: no such config file") from None
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -108,6 +117,19 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
+
+
+def _merged(tree: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tree of its own with another laid over it, key by key."""
+    merged = {
+        k: _merged(v, {}) if isinstance(v, Mapping) else v for k, v in tree.items()
+    }
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            value = _merged(below, value)
+        merged[key] = value
+    return merged
 
 
 def _apply(tree: dict[str, Any], setting: str) -> None:

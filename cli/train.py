@@ -23,6 +23,13 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="As in model.hidden=320."),
     ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Begin with its weights: a model file or experiment folder.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted training.")
     ] = False,
@@ -47,9 +54,9 @@ def train(
     """
     import os
 
-    from asr.settings import load_config
+    from asr.training.initial import load_settings
 
-    resolved = load_config(config, settings or [])
+    resolved = load_settings(config, settings or [], init)
 
     from asr.model.device import choose_device
     from asr.training.monitor import TrainingStopped
@@ -70,6 +77,7 @@ def train(
                 resume=resume,
                 overwrite=overwrite,
                 skip_bad=skip_bad,
+                init=init,
                 device=choose_device(device),
                 deterministic=deterministic,
                 monitor=monitor,

@@ -177,3 +177,20 @@ def test_ctrl_c_says_how_to_go_on(asr_train, prepared, monkeypatch):
         "asr: note: ended at once, with what was saved before; the same command with "
         "--resume goes on\n"
     )
+
+
+def test_beginning_with_another_model(asr_train, prepared, trained, tmp_path):
+    """Of ``asr_train`` the tiny network; of --init the one that has learnt."""
+    first = asr_train(prepared, "--init", trained)
+    refused(first, ConfigError, "model.hidden: 32 -> 4", f"--init {trained}")
+    words = ["train", prepared, "--out", tmp_path / "exp", "--init", trained]
+    words += ["--set", "train.epochs=1", "--set", "train.freeze=1", "--device", "cpu"]
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 0
+    assert "note: --init: all 10 tokens are the initial model's" in result.stderr
+    assert "note: train.freeze = 1: " in result.stderr
+    metadata = read_metadata(tmp_path / "exp")
+    assert metadata.config.model == read_metadata(trained).config.model
+    assert metadata.summary["init"]["model"] == str(trained)
+    gone = asr_train(prepared, "--init", tmp_path / "gone", "--resume")
+    refused(gone, ModelError, "gone: no such model", "--resume needs it again")

@@ -133,9 +133,9 @@ def is_package(name):
 def test_there_is_something_to_look_at():
     assert {"asr.errors", "cli.main"} <= MODULES.keys()
     assert "asr.errors" in every_import("asr.config")
-    assert "asr.settings" in every_import("cli.train")
+    assert "asr.training.initial" in every_import("cli.train")
     assert "cli.main" in every_import("cli.__main__")
-    assert "asr.settings" not in import_time_imports("cli.train")
+    assert "asr.training.initial" not in import_time_imports("cli.train")
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from asr import __version__
@@ -48,6 +49,22 @@ def test_round_trip(model, path):
     samples, lengths = torch.randn(2, 3000) * 0.1, torch.tensor([3000, 1234])
     with torch.no_grad():
         assert torch.equal(loaded(samples, lengths)[0], model(samples, lengths)[0])
+
+
+def test_half_precision_is_read_as_single(model, path, tmp_path):
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    halves = {name: tensor.half() for name, tensor in load_file(path).items()}
+    save_file(halves, tmp_path / "half.safetensors", metadata)
+    loaded = load_model(tmp_path / "half.safetensors")
+    for name, tensor in halves.items():
+        found = loaded.state_dict()[name]
+        assert found.dtype == torch.float32
+        assert torch.equal(found, tensor.float()), name
+    samples, lengths = torch.randn(2, 3000) * 0.1, torch.tensor([3000, 1234])
+    with torch.no_grad():
+        both = loaded(samples, lengths)[0], model(samples, lengths)[0]
+    torch.testing.assert_close(*both, atol=0.02, rtol=0.02)
 
 
 def test_metadata_alone(model, path):

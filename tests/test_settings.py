@@ -224,3 +224,16 @@ def test_differences_name_key_and_both_values():
         "seed: 0 -> 1",
         "model.hidden: 256 -> 8",
     ]
+
+
+def test_sections_beneath_take_the_place_of_defaults(tmp_path):
+    beneath = {"model": {"hidden": 7, "layers": 2}, "text": {"case": "upper"}}
+    file = tmp_path / "a.toml"
+    file.write_text("[model]\nlayers = 4\n")
+    found = load_config(file, ["text.case=keep"], beneath=beneath)
+    assert (found.model.hidden, found.model.layers) == (7, 4)
+    assert found.text.case == "keep"
+    assert found.model.cell == "lstm"
+    assert beneath == {"model": {"hidden": 7, "layers": 2}, "text": {"case": "upper"}}
+    with pytest.raises(ConfigError, match="model is a section"):
+        load_config(None, ["model=3"], beneath=beneath)

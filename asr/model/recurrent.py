@@ -127,6 +127,9 @@ class RecurrentStack(nn.Module):
 
     Each layer's input is layer-normalised, its output dropped out, and the input added
     where both are equally wide; what is asked of these in the arguments.
+
+    Attributes:
+        frozen: How many layers, the lowest, are not trained.
     """
 
     def __init__(
@@ -146,6 +149,7 @@ class RecurrentStack(nn.Module):
         self.layers = nn.ModuleList()
         self.norms = nn.ModuleList()
         self.residual = residual
+        self.frozen = 0
         self.dropout = nn.Dropout(dropout)
         for _ in range(layers):
             self.norms.append(nn.LayerNorm(input_size) if layer_norm else nn.Identity())
@@ -164,8 +168,16 @@ class RecurrentStack(nn.Module):
     def by_layer(self, inputs: Tensor, lengths: Tensor) -> Iterator[Tensor]:
         """Yield each layer's outputs, (B, T, output_size), the lowest first."""
         mask = length_mask(lengths, inputs.shape[1])
-        for norm, layer in zip(self.norms, self.layers, strict=True):
-            outputs = self.dropout(layer(norm(inputs), lengths)) * mask
+        trained = torch.is_grad_enabled()
+        layers = zip(self.norms, self.layers, strict=True)
+        for number, (norm, layer) in enumerate(layers, start=1):
+            with torch.set_grad_enabled(trained and number > self.frozen):
+                outputs = layer(norm(inputs), lengths)
+            # Frozen layers hear as they will when transcribing. The highest's outputs
+            # are dropped all the same, for the layer above, which learns from them.
+            if number >= self.frozen:
+                outputs = self.dropout(outputs)
+            outputs = outputs * mask
             if self.residual and outputs.shape == inputs.shape:
                 outputs = outputs + inputs
             inputs = outputs

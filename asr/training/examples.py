@@ -14,6 +14,7 @@ from asr.lengths import frames_needed, output_frames
 from asr.manifest import Utterance, read_manifest
 from asr.text import normalise
 from asr.tokens import Tokens
+from asr.training.initial import BEGAN_WITH, Initial
 
 Item = TypeVar("Item")
 #: Problems named one by one where the first is enough to stop.
@@ -47,11 +48,19 @@ class Example:
 
 @dataclass(frozen=True)
 class Data:
-    """Training and dev examples, checked, and what the former are augmented with."""
+    """What a training starts from.
+
+    Attributes:
+        train: Training examples, checked.
+        dev: Dev examples.
+        recordings: What the former are augmented with.
+        initial: The model whose weights it begins with.
+    """
 
     train: list[Example]
     dev: list[Example]
     recordings: Recordings = NO_RECORDINGS
+    initial: Initial | None = None
 
     def fingerprint(self) -> str:
         """Return a hash of all of it: does a state belong here?"""
@@ -61,7 +70,8 @@ class Data:
             digest.update(key.encode())
         for line in self.recordings.lines():
             digest.update(f"{line}\n".encode())
-        return digest.hexdigest()
+        began = f"{BEGAN_WITH}{self.initial.fingerprint}" if self.initial else ""
+        return digest.hexdigest() + began
 
 
 def read_labelled(

@@ -20,6 +20,8 @@ from asr.training.averages import load_average
 from asr.training.batches import Planned, load_batches, plan_epoch
 from asr.training.examples import Data
 from asr.training.folder import BEST_NAME, WORST_NAME, Folder
+from asr.training.freezing import freeze
+from asr.training.gradients import Gradients
 from asr.training.memory import largest_batches, padded_seconds, rehearse
 from asr.training.metrics import epoch_report, metrics_row
 from asr.training.monitor import Averaged, EpochReport, Monitor, TrainingStopped
@@ -105,6 +107,8 @@ class Trainer:
             f"{len(self.model.tokens)} tokens, {self.model.num_parameters():,} weights;"
             f" tried first: the largest batch, {padded_seconds(largest[0]):.1f} s",
         )
+        # The last epoch trains the most, and so takes the most memory.
+        freeze(self.model, self.config.train, self.config.train.epochs)
         rehearse(
             self.model,
             lambda batch: objective.batch_losses(self.model, batch, 0).total.sum(),
@@ -177,6 +181,8 @@ class Trainer:
         size = self.config.train.accumulate
         plan = [batches[n : n + size] for n in range(0, len(batches), size)]
         self.monitor.start_epoch(epoch, len(plan), sums.steps)
+        freeze(self.model, self.config.train, epoch)
+        self.steps.gradients = Gradients(self.model.network)
         self._train(plan, epoch)
         dev = self._validate()
         averaged = None
@@ -339,6 +345,7 @@ class Trainer:
             "training_seconds": round(self.progress.seconds, 1),
             "peak_memory": round(peak_memory(), 1),
             **_dev_summary(report.kept),
+            **({"init": self.data.initial.about()} if self.data.initial else {}),
         }
 
 

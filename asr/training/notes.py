@@ -90,6 +90,8 @@ def _ratio(row: Row) -> float:
         for name, norm in row["grad_norms"].items()
         if name.startswith("recurrent.")
     }
+    if not layers:  # all are frozen
+        return 1.0
     lowest, highest = layers[min(layers)], layers[max(layers)]
     return float(lowest / highest) if highest else 1.0
 

@@ -6,22 +6,25 @@ import torch
 
 from asr.augment.recordings import open_recordings
 from asr.config import Config
-from asr.errors import FileError, TrainingError
+from asr.errors import ConfigError, FileError, TrainingError
 from asr.model.acoustic import AcousticModel
 from asr.model.device import repeatable
 from asr.model.file import MODEL_NAME
 from asr.tokens import build_tokens
 from asr.training.examples import (
     Data,
+    Notify,
     check_examples,
     make_dev_examples,
     make_examples,
     read_labelled,
 )
 from asr.training.folder import Folder
+from asr.training.freezing import describe_frozen
+from asr.training.initial import begin_with, load_initial, require_kept
 from asr.training.loop import Trainer
 from asr.training.monitor import Monitor
-from asr.training.processes import Processes, joined_processes
+from asr.training.processes import joined_processes
 
 
 def train(
@@ -32,6 +35,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     skip_bad: bool = False,
+    init: Path | None = None,
     device: str = "cpu",
     deterministic: bool = False,
     monitor: Monitor | None = None,
@@ -52,6 +56,8 @@ def train(
             start where there is none.
         overwrite: Start anew where ``out`` holds another run.
         skip_bad: Leave out utterances that cannot be trained on, naming them.
+        init: Model file or experiment folder whose weights to begin with; None begins
+            at random. Settings: :func:`asr.training.initial.load_settings`.
         device: "cpu" or "cuda".
         deterministic: On a GPU too, the same bits each time; a CPU's always are.
         monitor: Told what happens.
@@ -68,30 +74,57 @@ def train(
             f'train.precision = "{config.train.precision}" is for GPUs; --device cpu '
             "computes in float32"
         )
+    monitor = monitor or Monitor()
+    if init is not None:
+        require_kept(init, out)
     with repeatable(deterministic), joined_processes(device) as processes:
-        return _train(
-            *(data, out, config, monitor or Monitor(), processes),
-            resume=resume,
-            overwrite=overwrite,
-            skip_bad=skip_bad,
-            device=device,
+        model, found = build(data, config, init, skip_bad=skip_bad, notify=monitor.note)
+        folder = Folder(out, config)
+        trainer = Trainer(model.to(device), found, folder, monitor, processes)
+        return _run(trainer, resume=resume, overwrite=overwrite)
+
+
+def _run(trainer: Trainer, *, resume: bool, overwrite: bool) -> Path:
+    """Train what is left to train; return the model file."""
+    processes, model = trainer.processes, trainer.model
+    resumed = processes.decide(
+        lambda: _prepare_folder(trainer, resume=resume, overwrite=overwrite)
+    )
+    if not resumed:
+        trainer.start()
+    elif not processes.first:
+        trainer.resume()
+    if model.device.type == "cpu" and model.network.recurrent.must_compile():
+        trainer.monitor.note(
+            "compiling the recurrence for this machine, once: some ten seconds"
         )
+    trainer.run()
+    return trainer.finish() if processes.first else trainer.folder.path / MODEL_NAME
 
 
-def _train(
+def build(
     data: Path,
-    out: Path,
     config: Config,
-    monitor: Monitor,
-    processes: Processes,
+    init: Path | None,
     *,
-    resume: bool,
-    overwrite: bool,
     skip_bad: bool,
-    device: str,
-) -> Path:
+    notify: Notify,
+) -> tuple[AcousticModel, Data]:
+    """Return the model as a training begins with it, and what it is trained on.
+
+    Args: as of :func:`train`; ``notify`` takes one line about a decision or problem.
+
+    Raises:
+        AsrError: If settings, data or the initial model do not allow it.
+    """
+    if config.train.freeze and init is None:
+        raise ConfigError(
+            f"train.freeze = {config.train.freeze} would keep random weights; name a "
+            "model with --init, or leave it out"
+        )
+    initial = None if init is None else load_initial(init, config)
     texts, dev_texts = (
-        read_labelled(data / name, config, skip_bad=skip_bad, notify=monitor.note)
+        read_labelled(data / name, config, skip_bad=skip_bad, notify=notify)
         for name in ("train.jsonl", "dev.jsonl")
     )
     tokens = build_tokens([text for _, text in texts], config.tokens)
@@ -101,26 +134,15 @@ def _train(
         make_examples(texts, tokens, data / "train.jsonl"),
         config,
         skip_bad=skip_bad,
-        notify=monitor.note,
+        notify=notify,
     )
-    dev = make_dev_examples(dev_texts, tokens, monitor.note)
+    dev = make_dev_examples(dev_texts, tokens, notify)
+    if initial is not None:
+        notify(begin_with(model, initial.model))
+    if config.train.freeze:
+        notify(describe_frozen(model, config.train))
     recordings = open_recordings(config.augment)
-    found = Data(examples, dev, recordings)
-    folder = Folder(out, config)
-    trainer = Trainer(model.to(device), found, folder, monitor, processes)
-    resumed = processes.decide(
-        lambda: _prepare_folder(trainer, resume=resume, overwrite=overwrite)
-    )
-    if not resumed:
-        trainer.start()
-    elif not processes.first:
-        trainer.resume()
-    if device == "cpu" and model.network.recurrent.must_compile():
-        monitor.note(
-            "compiling the recurrence for this machine, once: some ten seconds"
-        )
-    trainer.run()
-    return trainer.finish() if processes.first else out / MODEL_NAME
+    return model, Data(examples, dev, recordings, initial)
 
 
 def _prepare_folder(trainer: Trainer, *, resume: bool, overwrite: bool) -> bool:

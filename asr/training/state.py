@@ -24,6 +24,7 @@ from asr.model.acoustic import AcousticModel
 from asr.model.file import kept_tensors
 from asr.settings import config_differences, config_from_dict, config_to_dict
 from asr.training.averages import MovingAverage
+from asr.training.initial import BEGAN_WITH
 from asr.training.progress import Progress, progress_from_dict
 
 _FORMAT = "recurrent-asr training 3"
@@ -175,6 +176,7 @@ def load_state(path: Path, config: Config, data: str) -> State:
         raise DamagedStateError(
             f"{path}: was written by asr {metadata.get('version', '?')}: {error}"
         ) from None
+    _require_same_start(path.parent, metadata.get("data", ""), data)
     changed = config_differences(_without_part(before, config), config)
     if metadata.get("data") != data:
         changed.append("the training data")
@@ -184,6 +186,25 @@ def load_state(path: Path, config: Config, data: str) -> State:
             "choose another --out, or --overwrite to start anew"
         )
     return State(path, progress, tensors, metadata.get("machine", ""))
+
+
+def _require_same_start(folder: Path, before: str, now: str) -> None:
+    """Make sure that a run began with the same model; its settings hang on that.
+
+    Raises:
+        TrainingError: If the parts of the fingerprints that tell of it differ.
+    """
+    had, has = (data.partition(BEGAN_WITH)[2] for data in (before, now))
+    if had == has:
+        return
+    how = "was begun with another --init; name that"
+    if not had:
+        how = "was begun without --init; leave it out"
+    if not has:
+        how = "was begun with --init; name the same model again"
+    raise TrainingError(
+        f"{folder}: {how}, choose another --out, or --overwrite to start anew"
+    )
 
 
 def _without_part(before: Config, now: Config) -> Config:
