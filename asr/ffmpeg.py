@@ -14,8 +14,9 @@ MEDIA_SUFFIXES = frozenset(
     | {".mp4", ".m4v", ".mkv", ".mov", ".avi", ".wmv", ".mpg", ".mpeg", ".flv", ".ogv"}
 )
 
-#: Playlists and the like name other files and addresses: only this one file is read.
+#: A playlist may name any address: nothing is fetched. One of files is none either.
 _INPUT = ("-protocol_whitelist", "file")
+_LISTS = frozenset({"hls", "dash", "concat", "sdp", "imf"})
 #: A stream whose header promises more than this, and a twentieth, breaks off; seconds.
 _MISSING = 1.0
 
@@ -45,7 +46,7 @@ def media_info(path: Path) -> MediaInfo:
         AudioError: If ffmpeg cannot read the file, or it has no sound.
         MissingPackageError: If ffmpeg is not installed.
     """
-    wanted = "stream=channels,sample_rate,duration:format=duration"
+    wanted = "stream=channels,sample_rate,duration:format=duration,format_name"
     found = _run(
         "ffprobe",
         path,
@@ -54,6 +55,8 @@ def media_info(path: Path) -> MediaInfo:
     if found.returncode:
         raise AudioError(f"{path}: is not audio that can be read: {_reason(found)}")
     told = json.loads(found.stdout)
+    if told.get("format", {}).get("format_name") in _LISTS:
+        raise AudioError(f"{path}: is a list of recordings, not one; name those")
     streams = told.get("streams")
     if not streams or not streams[0].get("channels"):
         raise AudioError(f"{path}: has no sound in it")

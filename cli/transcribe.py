@@ -26,17 +26,21 @@ def transcribe(
         typer.Option(
             "--format",
             "-f",
-            help="txt, json, jsonl, srt, vtt, tsv, ctm, stm, textgrid, trn; several "
-            "with commas between.",
+            metavar="NAME,...",
+            help="Of txt, json, jsonl, srt, vtt, tsv, ctm, stm, textgrid, trn.",
         ),
     ] = "txt",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="One file for all; else stdout."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="One file for all; else stdout."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for a file a recording and format: <id>.srt, ..."),
+        typer.Option(
+            metavar="FOLDER", help="For a file a recording and format: <id>.srt, ..."
+        ),
     ] = None,
     beside: Annotated[
         bool, typer.Option("--beside", help="Such files beside the recordings.")
@@ -49,23 +53,32 @@ def transcribe(
         str | None,
         typer.Option(
             metavar="N|each",
-            help="The only channel to hear, from 1; or each by itself, as id.1, id.2.",
+            help="The only one to hear, from 1; or each by itself, as id.1, id.2.",
         ),
     ] = None,
     line_length: Annotated[
         int | None,
-        typer.Option(min=1, help="Columns of a subtitle's line. [default: 42]"),
+        typer.Option(
+            min=1, metavar="N", show_default="42", help="Columns of a subtitle's line."
+        ),
     ] = None,
     line_count: Annotated[
         int | None,
-        typer.Option("--lines", min=1, help="Lines of a subtitle. [default: 2]"),
+        typer.Option(
+            "--lines",
+            min=1,
+            metavar="N",
+            show_default="2",
+            help="Lines of a subtitle.",
+        ),
     ] = None,
     words: Annotated[
         bool,
         typer.Option("--words", help="In JSON lines: words, times, confidences."),
     ] = False,
     nbest: Annotated[
-        int, typer.Option(min=0, help="In JSON: so many texts, with scores.")
+        int,
+        typer.Option(min=0, metavar="N", help="In JSON: so many texts, with scores."),
     ] = 0,
     lm: Lm = None,
     lexicon: Lexicon = None,
@@ -80,7 +93,9 @@ def transcribe(
     beam: Annotated[
         int,
         typer.Option(
-            min=0, help="Search with so many prefixes; 0 takes the model's setting."
+            min=0,
+            metavar="N",
+            help="Search with so many prefixes; 0 takes the model's setting.",
         ),
     ] = 0,
     settings: Annotated[
@@ -88,7 +103,7 @@ def transcribe(
         typer.Option("--set", metavar="KEY=VALUE", help="As in decoding.lm_weight=1."),
     ] = None,
     batch_seconds: Annotated[
-        float, typer.Option(min=1, help="Audio in a batch, seconds.")
+        float, typer.Option(min=1, metavar="SECONDS", help="Audio in a batch.")
     ] = 60.0,
     device: Annotated[
         str, typer.Option(help="cpu or cuda; auto takes a GPU where there is one.")
@@ -96,9 +111,10 @@ def transcribe(
 ) -> None:
     """Print what was said; with several recordings, each line begins with its id.
 
-    What soundfile does not read, as M4A and video, is read by the program ffmpeg.
-    Recordings that have their files in --out or --beside are left out, so that the same
-    command goes on where it stopped.
+    M4A, video and other things that soundfile does not read need ffmpeg.
+
+    With --out or --beside, recordings that have their files are left out, so
+    that the same command goes on where it stopped.
 
     Decoding is greedy, unless --lm, --lexicon, --grammar, hotwords, --nbest
     or --beam ask for a beam search. A recording that cannot be read is named,
@@ -179,7 +195,7 @@ def transcribe(
                     else:
                         typer.echo(f"asr: error: {result.reason}", err=True)
                         failed.append(result.id)
-                if len(failed) == len(utterances):
+                if len(failed) == len(left):
                     raise typer.Exit(1)
         except KeyboardInterrupt:
             if out is not None or beside:
