@@ -58,9 +58,7 @@ def transcribe(
     ] = None,
     line_length: Annotated[
         int | None,
-        typer.Option(
-            min=1, metavar="N", show_default="42", help="Columns of a subtitle's line."
-        ),
+        typer.Option(min=1, metavar="N", help="Columns of a subtitle's line, else 42."),
     ] = None,
     line_count: Annotated[
         int | None,
@@ -68,8 +66,7 @@ def transcribe(
             "--lines",
             min=1,
             metavar="N",
-            show_default="2",
-            help="Lines of a subtitle.",
+            help="Lines of a subtitle, else 2.",
         ),
     ] = None,
     words: Annotated[

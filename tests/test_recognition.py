@@ -1,5 +1,6 @@
 import itertools
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -225,3 +226,12 @@ def test_a_text_belongs_to_one_recording(tmp_path):
         find_texts(tmp_path / "*.wav", tmp_path / "t.txt")
     [found] = find_texts(tmp_path / "a.*", tmp_path / "t.txt")
     assert (found.id, found.audio.name, found.text) == ("a", "a.wav", "words")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no named pipes")
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(
+        AudioError, match=r"pipe\.wav: is a pipe; lead it into standard"
+    ):
+        find_utterances([tmp_path / "pipe.wav"])

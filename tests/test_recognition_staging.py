@@ -163,9 +163,23 @@ def test_standard_input_is_kept_and_named(recording, temporary):
         ]
         assert len(list(temporary.iterdir())) == 1
     assert list(temporary.iterdir()) == []
-    with Staging(io.BytesIO(data[:44])) as staging:
+    silent = recording("b.wav", seconds=0).read_bytes()
+    with Staging(io.BytesIO(silent)) as staging:
         [(_, reason)] = told(staging.run([piped], lengths))
     assert reason == "standard input: holds no samples"
+
+
+def test_a_pipe_that_breaks_off(recording):
+    piped = [Utterance(id="stdin", audio=STDIN)]
+    data = recording("a.wav").read_bytes()
+    with Staging(io.BytesIO(data[:8000])) as staging:
+        [(_, reason)] = told(staging.run(piped, lengths))
+    assert reason.startswith("standard input: breaks off: header promises 1.00 s")
+    # ffmpeg cannot know how much it will write into a pipe.
+    size = data.index(b"data") + 4
+    unsaid = data[:4] + b"\xff" * 4 + data[8:size] + b"\xff" * 4 + data[size + 4 :]
+    with Staging(io.BytesIO(unsaid)) as staging:
+        assert told(staging.run(piped, lengths)) == [("stdin", "8000 1")]
 
 
 def test_standard_input_in_memory_is_a_block_at_a_time(temporary):

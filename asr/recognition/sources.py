@@ -27,8 +27,8 @@ def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
     differs between their paths.
 
     Raises:
-        AudioError: If a path does not exist, a folder holds no audio file, or a pattern
-            matches none.
+        AudioError: If a path does not exist or is a pipe, a folder holds no audio file,
+            or a pattern matches none.
         ManifestError: If a manifest cannot be read or is empty, or two utterances share
             an id.
     """
@@ -46,6 +46,8 @@ def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
             listed += found
         elif not path.exists():
             raise AudioError(f"{path}: no such file")
+        elif path.is_fifo():
+            raise AudioError(f"{path}: is a pipe; lead it into standard input, as -")
         else:
             files.append(path)
     files = list(dict.fromkeys(files))

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import BinaryIO, Literal, Protocol, Self, TypeVar
 
 from asr.audio import audio_info
+from asr.checks.containers import examine
 from asr.errors import (
     AsrError,
     AudioError,
@@ -158,6 +159,8 @@ class Staging:
         source = self._source(audio)
         if source in self._files:
             return self._files[source]
+        if audio == STDIN:
+            _require_whole(source)
         try:
             audio_info(source)
         except AudioFormatError:
@@ -233,6 +236,20 @@ def _info(path: Path) -> tuple[int, float]:
         media = media_info(path)
         return media.channels, media.duration or 0.0
     return info.channels, info.duration
+
+
+def _require_whole(piped: Path) -> None:
+    """Raise AudioError if a header promises more than came through the pipe.
+
+    A program before the pipe that failed says so to nobody else; what is there of a WAV
+    would be taken for all. Headers of programs that write into pipes promise nothing.
+    """
+    for problem in examine(piped).problems:
+        if problem.code == "file-truncated":
+            raise AudioError(
+                f"standard input: breaks off: {problem.message}; "
+                "did the program before the pipe fail?"
+            )
 
 
 def _renamed(message: str, source: Path, audio: Path) -> str:
