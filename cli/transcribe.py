@@ -1,13 +1,16 @@
 """``asr transcribe``: text of recordings."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from .bars import weighted_bar
 from .known import Grammar, Hotwords, Lexicon, Lm
 from .stopping import StopSignals
+
+if TYPE_CHECKING:
+    from asr.manifest import Utterance
 
 
 def transcribe(
@@ -147,43 +150,45 @@ def transcribe(
         layout=layout,
     )
     read = [*audio, lm, lexicon, grammar, hotwords, find_model(model)]
+    search = SearchOptions(
+        lm=lm,
+        lexicon=lexicon,
+        grammar=grammar,
+        hotwords_file=hotwords,
+        hotwords=tuple(hotword or ()),
+        beam=beam,
+        settings=tuple(settings or ()),
+    )
+    left: list[Utterance] = []
     failed: list[str] = []
     done = 0
     with StopSignals() as signals, Staging() as staging:
-        utterances = staging.channels(find_utterances(audio), which)
-        outputs = Outputs(utterances, destination, read)
-        left = outputs.left
-        if len(left) < len(utterances):
-            _note(
-                f"{len(utterances) - len(left)} of {len(utterances)} recordings have "
-                "their files; --force does them again"
-            )
-        if not left:
-            return
-        loaded = load_model(model, choose_device(device))
-        decoding = make_decoding(
-            loaded,
-            SearchOptions(
-                lm=lm,
-                lexicon=lexicon,
-                grammar=grammar,
-                hotwords_file=hotwords,
-                hotwords=tuple(hotword or ()),
-                beam=beam,
-                settings=tuple(settings or ()),
-            ),
-            n_best=nbest,
-            words=words or bool(TIMED.intersection(formats)),
-            tell=_note,
-        )
-        results = staging.run(
-            left,
-            lambda ready: transcribe(
-                loaded, ready, batch_seconds=batch_seconds, decoding=decoding
-            ),
-        )
-        track = weighted_bar("Transcribing")
         try:
+            utterances = staging.channels(find_utterances(audio), which)
+            outputs = Outputs(utterances, destination, read)
+            left = outputs.left
+            if len(left) < len(utterances):
+                _note(
+                    f"{len(utterances) - len(left)} of {len(utterances)} recordings "
+                    "have their files; --force does them again"
+                )
+            if not left:
+                return
+            loaded = load_model(model, choose_device(device))
+            decoding = make_decoding(
+                loaded,
+                search,
+                n_best=nbest,
+                words=words or bool(TIMED.intersection(formats)),
+                tell=_note,
+            )
+            results = staging.run(
+                left,
+                lambda ready: transcribe(
+                    loaded, ready, batch_seconds=batch_seconds, decoding=decoding
+                ),
+            )
+            track = weighted_bar("Transcribing")
             with outputs.open(lambda text: typer.echo(text, nl=False)) as write:
                 for result in track(results, lambda: map(staging.seconds, left)):
                     if isinstance(result, Hypothesis):
@@ -195,7 +200,7 @@ def transcribe(
                 if len(failed) == len(left):
                     raise typer.Exit(1)
         except KeyboardInterrupt:
-            if out is not None or beside:
+            if left and (out is not None or beside):
                 _note(
                     f"{done} of {len(left)} recordings are done; the same command "
                     "goes on with the others"

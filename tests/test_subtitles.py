@@ -182,9 +182,9 @@ def test_ffmpeg_puts_them_into_videos(tmp_path, write, suffix):
             program="ffprobe",
         )
         packets = json.loads(told)["packets"]
-        shown = [p for p in packets if name == "a.mkv" or float(p["pts_time"]) >= 0]
         expected = shown_times(cues, LAYOUT, 20.0)
-        starts = {round(float(p["pts_time"]), 2) for p in shown}
+        # MP4 has packets of its own for the time between.
+        starts = {round(float(packet["pts_time"]), 2) for packet in packets}
         assert {round(start, 2) for start, _ in expected} <= starts
         ffmpeg("-i", tmp_path / name, tmp_path / "back.srt", "-y")
         back = (tmp_path / "back.srt").read_text(encoding="utf-8")

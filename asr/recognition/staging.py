@@ -52,6 +52,7 @@ class Staging:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._files: dict[Path, Path] = {}
         self._needed: Counter[Path] = Counter()
+        self._infos: dict[Path, tuple[int, float]] = {}
         self._made = 0
 
     def __enter__(self) -> Self:
@@ -69,8 +70,7 @@ class Staging:
     def seconds(self, utterance: Utterance) -> float:
         """Return how long an utterance is by its headers; 0 where they do not say."""
         try:
-            path = self._source(utterance.audio)
-            whole = _info(path)[1] - utterance.offset
+            whole = self._info(utterance.audio)[1] - utterance.offset
         except AsrError:
             return 0.0  # said when its turn comes
         return max(0.0, min(whole, utterance.duration or whole))
@@ -94,15 +94,12 @@ class Staging:
             return list(utterances)
         if channel != "each":
             return [replace(utterance, channel=channel - 1) for utterance in utterances]
-        known: dict[Path, int] = {}
         split: list[Utterance] = []
         for utterance in utterances:
-            audio = utterance.audio
-            if audio not in known:
-                try:
-                    known[audio] = _info(self._source(audio))[0]
-                except (AudioError, MissingPackageError):
-                    known[audio] = 0
+            try:
+                channels, _ = self._info(utterance.audio)
+            except (AudioError, MissingPackageError):
+                channels = 0
             split += [
                 replace(
                     utterance,
@@ -110,7 +107,7 @@ class Staging:
                     channel=n,
                     extra=utterance.extra | {RECORDING: utterance.id},
                 )
-                for n in range(known[audio])
+                for n in range(channels)
             ] or [utterance]
         return split
 
@@ -191,6 +188,18 @@ class Staging:
             result = replace(result, reason=reason)
         return result
 
+    def _info(self, audio: Path) -> tuple[int, float]:
+        """Return a recording's channels, and seconds, 0 where headers do not say."""
+        if audio not in self._infos:
+            path = self._source(audio)
+            try:
+                info = audio_info(path)
+                self._infos[audio] = info.channels, info.duration
+            except AudioFormatError:
+                media = media_info(path)
+                self._infos[audio] = media.channels, media.duration or 0.0
+        return self._infos[audio]
+
     def _source(self, audio: Path) -> Path:
         """Return where a recording lies: itself, or the file of standard input."""
         if audio != STDIN:
@@ -221,21 +230,17 @@ class Staging:
 
     def _place(self, name: str) -> Path:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(
-                prefix="asr-", ignore_cleanup_errors=True
-            )
+            try:
+                self._folder = tempfile.TemporaryDirectory(
+                    prefix="asr-", ignore_cleanup_errors=True
+                )
+            except OSError as error:
+                raise FileError(
+                    f"{tempfile.gettempdir()}: cannot be written: {error.strerror}; "
+                    "name another folder by TMPDIR"
+                ) from None
         self._made += 1
         return Path(self._folder.name) / f"{self._made}-{name}"
-
-
-def _info(path: Path) -> tuple[int, float]:
-    """Return a recording's channels, and seconds, 0 where headers do not say."""
-    try:
-        info = audio_info(path)
-    except AudioFormatError:
-        media = media_info(path)
-        return media.channels, media.duration or 0.0
-    return info.channels, info.duration
 
 
 def _require_whole(piped: Path) -> None:
