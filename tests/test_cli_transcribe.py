@@ -1,5 +1,11 @@
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +24,8 @@ from asr.errors import (
 from asr.scoring.inputs import read_transcripts
 from cli.main import app
 from tests.media import ffmpeg
+
+ROOT = Path(__file__).parents[1]
 
 
 def texts(path):
@@ -316,12 +324,13 @@ def test_one_channel_or_each(asr, corpus, tmp_path):
 
 
 def test_destinations_are_looked_at_before_the_model(asr, wav, tmp_path):
-    gone = tmp_path / "gone"  # a model that is not there would be told of otherwise
-    blocked = wav / "a.wav" / "x"
+    # One that is damaged would be told of otherwise.
+    model = tmp_path / "model.safetensors"
+    model.write_text("no model")
+    refused(asr(wav / "a.wav", model=model), ModelError, "is not a model file")
     for option in ("--out", "-o"):
-        result = asr(wav / "a.wav", option, blocked, "-f", "txt")
+        result = asr(wav / "a.wav", option, wav / "a.wav" / "x", model=model)
         refused(result, FileError, "cannot be written")
-    del gone
     refused(asr(wav, "-f", "srt,vtt"), ConfigError, "several formats are files each")
     refused(asr(wav, "-f", "srt"), ConfigError, "srt: is a file a recording", "are 3")
     refused(asr(wav, "-f", "text"), ConfigError, "'text' is none of txt, json")
@@ -330,3 +339,35 @@ def test_destinations_are_looked_at_before_the_model(asr, wav, tmp_path):
     many = asr(wav, "--out", tmp_path / "x", "-o", tmp_path / "y")
     refused(many, ConfigError, "choose one of them")
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no signals to another process")
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_signal_leaves_no_temporary_file(trained, tmp_path, number, code, word):
+    def take_signals():
+        # What a test run in the background inherits is SIGINT ignored.
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_DFL)
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "transcribe", "-", "--model", trained],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=take_signals,
+    )
+    # It waits for the rest of the recording, with a temporary file open.
+    process.stdin.write(b"RIFF")
+    process.stdin.flush()
+    waiting = time.monotonic() + 60
+    while not list(tmp_path.rglob("*-stdin")) and time.monotonic() < waiting:
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (code, b"", f"asr: {word}\n".encode())
+    assert list(tmp_path.iterdir()) == []
