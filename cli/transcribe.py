@@ -120,7 +120,7 @@ def transcribe(
     or --beam ask for a beam search. A recording that cannot be read is named,
     the others go on, and the exit code is 3.
     """
-    from asr.errors import some
+    from asr.errors import ConfigError, some
     from asr.hypotheses import Hypothesis
     from asr.model.device import choose_device
     from asr.model.file import find_model, load_model
@@ -132,7 +132,10 @@ def transcribe(
     from asr.subtitles import Layout
     from asr.transcripts import FORMATS, TIMED, parse_formats
 
-    formats = parse_formats(form, FORMATS)
+    try:
+        formats = parse_formats(form, FORMATS)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from None
     if words and "jsonl" not in formats:
         raise typer.BadParameter("--words needs --format jsonl")
     if nbest and not {"json", "jsonl"}.intersection(formats):

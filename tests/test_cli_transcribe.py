@@ -333,7 +333,9 @@ def test_destinations_are_looked_at_before_the_model(asr, wav, tmp_path):
         refused(result, FileError, "cannot be written")
     refused(asr(wav, "-f", "srt,vtt"), ConfigError, "several formats are files each")
     refused(asr(wav, "-f", "srt"), ConfigError, "srt: is a file a recording", "are 3")
-    refused(asr(wav, "-f", "text"), ConfigError, "'text' is none of txt, json")
+    usage = asr(wav, "-f", "text")
+    assert usage.exit_code == 2
+    assert "'text' is none of txt, json" in usage.stderr
     refused(asr(wav, "--force"), ConfigError, "--force: is for --out and --beside")
     refused(asr(wav, "--lines", 1), ConfigError, "--lines: are for subtitles")
     many = asr(wav, "--out", tmp_path / "x", "-o", tmp_path / "y")
