@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from asr.errors import AudioEndError, AudioError
+from asr.errors import AudioEndError, AudioError, AudioFormatError
 
 Samples = npt.NDArray[np.float32]
 
@@ -46,14 +46,19 @@ def audio_info(path: Path) -> AudioInfo:
     """Return rate, channels and duration from the header, without decoding.
 
     Raises:
-        AudioError: If the file is missing, empty or not audio that soundfile reads.
+        AudioError: If the file is missing or empty.
+        AudioFormatError: If it is not audio that soundfile reads.
     """
     with _open(path) as file:
         return AudioInfo(file.samplerate, file.channels, file.frames / file.samplerate)
 
 
-def audio_below(folder: Path) -> list[Path]:
+def audio_below(folder: Path, suffixes: Container[str] = AUDIO_SUFFIXES) -> list[Path]:
     """Return the audio files in a folder and the folders in it, by suffix, sorted.
+
+    Args:
+        folder: Where to look.
+        suffixes: Those of audio files, in lower case.
 
     Raises:
         AudioError: If there is none.
@@ -61,7 +66,7 @@ def audio_below(folder: Path) -> list[Path]:
     files = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+        if path.suffix.lower() in suffixes and path.is_file()
     )
     if not files:
         raise AudioError(f"{folder}: holds no audio file (looked for by suffix)")
@@ -107,10 +112,14 @@ def read_audio(
         channel: The only one to take, counted from 0; None averages all.
 
     Raises:
-        AudioError: If the file cannot be read, holds nothing at that place, or holds
-            samples that are not finite.
+        AudioError: If the file cannot be read, lacks that channel, holds nothing at
+            that place, or holds samples that are not finite.
     """
     with _open(path) as file:
+        if channel is not None and channel >= file.channels:
+            raise AudioError(
+                f"{path}: has no channel {channel + 1}; its last is {file.channels}"
+            )
         start = round(offset * file.samplerate)
         if start >= file.frames:
             length = file.frames / file.samplerate
@@ -202,4 +211,6 @@ def _open(path: Path) -> soundfile.SoundFile:
         return soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, TypeError) as error:
         # TypeError: soundfile wants to be told the rate of a file called .raw.
-        raise AudioError(f"{path}: is not audio that can be read: {error}") from None
+        raise AudioFormatError(
+            f"{path}: is not audio that can be read: {error}"
+        ) from None

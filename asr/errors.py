@@ -31,6 +31,10 @@ class AudioError(AsrError):
     """A recording is missing, unreadable or empty."""
 
 
+class AudioFormatError(AudioError):
+    """A file is there and not empty, but no recording that soundfile can open."""
+
+
 class AudioEndError(AudioError):
     """A recording has nothing at the place asked for: its header promised more."""
 

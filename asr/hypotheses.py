@@ -64,6 +64,11 @@ class Hypothesis:
 
 def to_json(hypothesis: Hypothesis) -> str:
     """Return one JSON line: id, text, duration (s), score, and what was asked for."""
+    return json.dumps(hypothesis_row(hypothesis), ensure_ascii=False)
+
+
+def hypothesis_row(hypothesis: Hypothesis) -> dict[str, Any]:
+    """Return a hypothesis as plain values, with the keys of :func:`to_json`."""
     row: dict[str, Any] = {
         "id": hypothesis.id,
         "text": hypothesis.text,
@@ -79,7 +84,7 @@ def to_json(hypothesis: Hypothesis) -> str:
             {"text": other.text, "score": _score(other.score)}
             for other in hypothesis.n_best
         ]
-    return json.dumps(row, ensure_ascii=False)
+    return row
 
 
 def _score(score: float) -> float | None:

@@ -38,6 +38,8 @@ class Utterance:
         duration: Length, seconds; None until somebody has measured it: to the end.
         text: What was said; None if unknown, "" if nothing was.
         speaker: Who said it; None if unknown.
+        channel: The only one to hear, counted from 0; None averages all. Not a key of
+            manifests: what one has of that name is kept in ``extra``.
         extra: Further keys of the manifest line, as they came.
     """
 
@@ -47,6 +49,7 @@ class Utterance:
     duration: float | None = None
     text: str | None = None
     speaker: str | None = None
+    channel: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 

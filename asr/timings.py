@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from asr.hypotheses import Word
 
 
-def ctm_lines(name: str, words: Sequence[Word]) -> list[str]:
-    """Return a line of a NIST ``ctm`` file for each word, channel 1.
+def ctm_lines(name: str, words: Sequence[Word], channel: int = 1) -> list[str]:
+    """Return a line of a NIST ``ctm`` file for each word; channels count from 1.
 
     >>> ctm_lines("u1", [Word(text="yes", start=0.5, end=0.75, confidence=0.9)])
     ['u1 1 0.500 0.250 yes 0.9000']
@@ -14,7 +14,8 @@ def ctm_lines(name: str, words: Sequence[Word]) -> list[str]:
     Source: NIST SCTK, doc/infmts.htm.
     """
     return [
-        f"{name} 1 {_start(word)} {_length(word)} {word.text} {word.confidence:.4f}"
+        f"{name} {channel} {_start(word)} {_length(word)} {word.text} "
+        f"{word.confidence:.4f}"
         for word in words
     ]
 

@@ -64,6 +64,7 @@ def align(
     from asr.recognition.alignment import align_utterances, mismatches
     from asr.recognition.posteriors import Failure
     from asr.recognition.sources import find_texts
+    from asr.recognition.staging import Staging
     from asr.recognition.wordfiles import AlignmentFiles, parse_formats
 
     chosen = parse_formats(formats)
@@ -71,8 +72,11 @@ def align(
     loaded = load_model(model, choose_device(device))
     failed = 0
     scores: list[tuple[float, str, str]] = []
-    results = align_utterances(loaded, utterances, batch_seconds=batch_seconds)
-    with AlignmentFiles(out, chosen, typer.echo) as files:
+    with Staging() as staging, AlignmentFiles(out, chosen, typer.echo) as files:
+        results = staging.run(
+            utterances,
+            lambda ready: align_utterances(loaded, ready, batch_seconds=batch_seconds),
+        )
         for result in bar("Aligning")(results, len(utterances)):
             if isinstance(result, Failure):
                 typer.echo(f"asr: error: {result.reason}", err=True)

@@ -1,16 +1,16 @@
 """``asr transcribe``: text of recordings."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from .bars import weighted_bar
 from .known import Grammar, Hotwords, Lexicon, Lm
+from .stopping import StopSignals
 
 if TYPE_CHECKING:
-    from asr.hypotheses import Hypothesis
+    from asr.manifest import Utterance
 
 
 def transcribe(
@@ -18,30 +18,67 @@ def transcribe(
         list[Path],
         typer.Argument(
             metavar="AUDIO...",
-            help="Recordings, folders of them, or manifests (.jsonl).",
+            help="Recordings, folders, 'patterns*', manifests (.jsonl); - is stdin.",
         ),
     ],
     model: Annotated[
         Path, typer.Option(help="Experiment folder or model file (asr train).")
     ],
     form: Annotated[
-        Literal["text", "jsonl", "trn", "ctm"],
+        str,
         typer.Option(
             "--format",
             "-f",
-            help="Text; id, text, duration, score and more as JSON; or sclite's: "
-            "words (id), or words with times.",
+            metavar="NAME,...",
+            help="Of txt, json, jsonl, srt, vtt, tsv, ctm, stm, textgrid, trn.",
         ),
-    ] = "text",
+    ] = "txt",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; else stdout.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="One file for all; else stdout."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="For a file a recording and format: <id>.srt, ..."
+        ),
+    ] = None,
+    beside: Annotated[
+        bool, typer.Option("--beside", help="Such files beside the recordings.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Do recordings again that have their files."),
+    ] = False,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|each",
+            help="The only one to hear, from 1; or each by itself, as id.1, id.2.",
+        ),
+    ] = None,
+    line_length: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Columns of a subtitle's line, else 42."),
+    ] = None,
+    line_count: Annotated[
+        int | None,
+        typer.Option(
+            "--lines",
+            min=1,
+            metavar="N",
+            help="Lines of a subtitle, else 2.",
+        ),
     ] = None,
     words: Annotated[
         bool,
-        typer.Option("--words", help="In JSON: words with times and confidences."),
+        typer.Option("--words", help="In JSON lines: words, times, confidences."),
     ] = False,
     nbest: Annotated[
-        int, typer.Option(min=0, help="In JSON: so many texts, with scores.")
+        int,
+        typer.Option(min=0, metavar="N", help="In JSON: so many texts, with scores."),
     ] = 0,
     lm: Lm = None,
     lexicon: Lexicon = None,
@@ -56,7 +93,9 @@ def transcribe(
     beam: Annotated[
         int,
         typer.Option(
-            min=0, help="Search with so many prefixes; 0 takes the model's setting."
+            min=0,
+            metavar="N",
+            help="Search with so many prefixes; 0 takes the model's setting.",
         ),
     ] = 0,
     settings: Annotated[
@@ -64,7 +103,7 @@ def transcribe(
         typer.Option("--set", metavar="KEY=VALUE", help="As in decoding.lm_weight=1."),
     ] = None,
     batch_seconds: Annotated[
-        float, typer.Option(min=1, help="Audio in a batch, seconds.")
+        float, typer.Option(min=1, metavar="SECONDS", help="Audio in a batch.")
     ] = 60.0,
     device: Annotated[
         str, typer.Option(help="cpu or cuda; auto takes a GPU where there is one.")
@@ -72,87 +111,121 @@ def transcribe(
 ) -> None:
     """Print what was said; with several recordings, each line begins with its id.
 
+    M4A, video and other things that soundfile does not read need ffmpeg.
+
+    With --out or --beside, recordings that have their files are left out, so
+    that the same command goes on where it stopped.
+
     Decoding is greedy, unless --lm, --lexicon, --grammar, hotwords, --nbest
     or --beam ask for a beam search. A recording that cannot be read is named,
     the others go on, and the exit code is 3.
     """
-    if form != "jsonl" and (words or nbest):
-        raise typer.BadParameter("--words and --nbest need --format jsonl")
-    from asr.files import require_apart
+    from asr.errors import ConfigError, some
     from asr.hypotheses import Hypothesis
     from asr.model.device import choose_device
     from asr.model.file import find_model, load_model
     from asr.recognition.options import SearchOptions, make_decoding
+    from asr.recognition.outputs import Destination, Outputs
     from asr.recognition.recogniser import transcribe
     from asr.recognition.sources import find_utterances
+    from asr.recognition.staging import Staging
+    from asr.subtitles import Layout
+    from asr.transcripts import FORMATS, TIMED, parse_formats
 
-    utterances = find_utterances(audio)
-    if output is not None:
-        read = [*audio, lm, lexicon, grammar, hotwords, find_model(model)]
-        require_apart(output, [*read, *(u.audio for u in utterances)])
-    loaded = load_model(model, choose_device(device))
-    decoding = make_decoding(
-        loaded,
-        SearchOptions(
-            lm=lm,
-            lexicon=lexicon,
-            grammar=grammar,
-            hotwords_file=hotwords,
-            hotwords=tuple(hotword or ()),
-            beam=beam,
-            settings=tuple(settings or ()),
-        ),
-        n_best=nbest,
-        words=words or form == "ctm",
-        tell=lambda note: typer.echo(f"asr: note: {note}", err=True),
+    try:
+        formats = parse_formats(form, FORMATS)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from None
+    if words and "jsonl" not in formats:
+        raise typer.BadParameter("--words needs --format jsonl")
+    if nbest and not {"json", "jsonl"}.intersection(formats):
+        raise typer.BadParameter("--nbest needs --format json or jsonl")
+    which = _channel(channel)
+    layout = None
+    if line_length is not None or line_count is not None:
+        layout = Layout(line_length=line_length or 42, lines=line_count or 2)
+    destination = Destination(
+        formats=formats,
+        file=output,
+        folder=out,
+        beside=beside,
+        force=force,
+        layout=layout,
     )
-    lines = _writer(form, alone=len(utterances) == 1)
-    failed = 0
-    results = transcribe(
-        loaded, utterances, batch_seconds=batch_seconds, decoding=decoding
+    read = [*audio, lm, lexicon, grammar, hotwords, find_model(model)]
+    search = SearchOptions(
+        lm=lm,
+        lexicon=lexicon,
+        grammar=grammar,
+        hotwords_file=hotwords,
+        hotwords=tuple(hotword or ()),
+        beam=beam,
+        settings=tuple(settings or ()),
     )
-    with _lines(output) as write:
-        for result in results:
-            if not isinstance(result, Hypothesis):
-                typer.echo(f"asr: error: {result.reason}", err=True)
-                failed += 1
-                continue
-            for line in lines(result):
-                write(line)
-        if failed == len(utterances):
-            raise typer.Exit(1)
+    left: list[Utterance] = []
+    failed: list[str] = []
+    done = 0
+    with StopSignals() as signals, Staging() as staging:
+        try:
+            utterances = staging.channels(find_utterances(audio), which)
+            outputs = Outputs(utterances, destination, read)
+            left = outputs.left
+            if len(left) < len(utterances):
+                _note(
+                    f"{len(utterances) - len(left)} of {len(utterances)} recordings "
+                    "have their files; --force does them again"
+                )
+            if not left:
+                return
+            loaded = load_model(model, choose_device(device))
+            decoding = make_decoding(
+                loaded,
+                search,
+                n_best=nbest,
+                words=words or bool(TIMED.intersection(formats)),
+                tell=_note,
+            )
+            results = staging.run(
+                left,
+                lambda ready: transcribe(
+                    loaded, ready, batch_seconds=batch_seconds, decoding=decoding
+                ),
+            )
+            track = weighted_bar("Transcribing")
+            with outputs.open(lambda text: typer.echo(text, nl=False)) as write:
+                for result in track(results, lambda: map(staging.seconds, left)):
+                    if isinstance(result, Hypothesis):
+                        write(result)
+                        done += 1
+                    else:
+                        typer.echo(f"asr: error: {result.reason}", err=True)
+                        failed.append(result.id)
+                if len(failed) == len(left):
+                    raise typer.Exit(1)
+        except KeyboardInterrupt:
+            if left and (out is not None or beside):
+                _note(
+                    f"{done} of {len(left)} recordings are done; the same command "
+                    "goes on with the others"
+                )
+            raise typer.Exit(signals.exit_code) from None
     if failed:
-        typer.echo(f"asr: {failed} of {len(utterances)} recordings failed", err=True)
+        typer.echo(
+            f"asr: {len(failed)} of {len(left)} recordings failed: {some(failed, 20)}",
+            err=True,
+        )
         raise typer.Exit(3)
 
 
-def _writer(form: str, *, alone: bool) -> "Callable[[Hypothesis], list[str]]":
-    """Return what makes the lines of a hypothesis."""
-    from asr.hypotheses import to_json, to_trn
-    from asr.timings import ctm_lines
-
-    forms: dict[str, Callable[[Hypothesis], list[str]]] = {
-        "text": lambda heard: [heard.text if alone else f"{heard.id}\t{heard.text}"],
-        "jsonl": lambda heard: [to_json(heard)],
-        "trn": lambda heard: [to_trn(heard)],
-        "ctm": lambda heard: ctm_lines(heard.id, heard.words or ()),
-    }
-    return forms[form]
+def _channel(text: str | None) -> int | Literal["each"] | None:
+    if text is None:
+        return None
+    if text == "each":
+        return "each"
+    if not text.isdecimal() or not int(text):
+        raise typer.BadParameter(f"--channel {text}: is neither each nor 1, 2, ...")
+    return int(text)
 
 
-@contextmanager
-def _lines(output: Path | None) -> Iterator[Callable[[str], object]]:
-    """Yield what writes a line: to stdout, or to a file that appears when all is done.
-
-    The file is opened first, so that a folder that cannot be written ends it at once.
-    """
-    from asr.files import replacing
-
-    if output is None:
-        yield typer.echo
-        return
-    with (
-        replacing(output) as temporary,
-        temporary.open("w", encoding="utf-8", newline="\n") as file,
-    ):
-        yield lambda line: file.write(f"{line}\n")
+def _note(line: str) -> None:
+    typer.echo(f"asr: note: {line}", err=True)

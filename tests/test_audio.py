@@ -74,6 +74,8 @@ def test_one_channel_can_be_taken(tmp_path):
     for channel, frequency in enumerate([440, 880]):
         samples = read_audio(tmp_path / "a.wav", RATE, channel=channel)
         np.testing.assert_array_equal(samples, tone(frequency))
+    with pytest.raises(AudioError, match=r"a\.wav: has no channel 3; its last is 2"):
+        read_audio(tmp_path / "a.wav", RATE, channel=2)
 
 
 def test_blocks_are_the_recording(tmp_path):

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from asr.errors import AsrError, ConfigError, ManifestError
 from asr.scoring.inputs import read_transcripts
 from cli.main import app
+from tests.media import ffmpeg
 
 
 @pytest.fixture
@@ -119,3 +120,12 @@ def test_wrong_use(asr, prepared):
     assert isinstance(unknown.exception, ConfigError)
     both = asr(prepared / "dev.jsonl", prepared / "dev.jsonl")
     assert isinstance(both.exception, ManifestError)
+
+
+def test_films_are_read_too(asr, corpus, tmp_path):
+    ffmpeg("-i", corpus / "wav/train00.wav", "-c:a", "alac", tmp_path / "a.m4a")
+    (tmp_path / "a.txt").write_text("do re", encoding="utf-8")
+    film = asr(tmp_path / "a.m4a", tmp_path / "a.txt")
+    (tmp_path / "a.wav").write_bytes((corpus / "wav/train00.wav").read_bytes())
+    assert film.exit_code == 0
+    assert film.stdout == asr(tmp_path / "a.wav", tmp_path / "a.txt").stdout

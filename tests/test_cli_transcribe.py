@@ -1,7 +1,15 @@
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from typer.testing import CliRunner
 
 from asr.errors import (
@@ -15,6 +23,9 @@ from asr.errors import (
 )
 from asr.scoring.inputs import read_transcripts
 from cli.main import app
+from tests.media import ffmpeg
+
+ROOT = Path(__file__).parents[1]
 
 
 def texts(path):
@@ -35,9 +46,9 @@ def wav(corpus, tmp_path):
 def asr(trained):
     """Return a function that runs ``asr transcribe`` with the trained model."""
 
-    def call(*arguments, model=trained):
+    def call(*arguments, model=trained, stdin=None):
         words = ["transcribe", *arguments, "--model", model, "--device", "cpu"]
-        result = CliRunner().invoke(app, [str(word) for word in words])
+        result = CliRunner().invoke(app, [str(word) for word in words], input=stdin)
         error = result.exception
         if error and not isinstance(error, SystemExit | AsrError):
             raise error
@@ -108,7 +119,7 @@ def test_one_bad_file_among_good_ones(asr, wav, tmp_path):
     assert result.stdout == "a\tdo re\nc\tdo\n"
     first, second = result.stderr.splitlines()
     assert first.startswith(f"asr: error: {wav / 'b.wav'}: is not audio")
-    assert second == "asr: 1 of 3 recordings failed"
+    assert second == "asr: 1 of 3 recordings failed: b"
 
     out = tmp_path / "hyp.txt"
     assert asr(wav, "-o", out).exit_code == 3
@@ -200,7 +211,7 @@ def test_a_sentence_that_no_audio_is_long_enough_for(asr, wav, tmp_path):
 def test_options_that_say_nothing(asr, wav):
     result = asr(wav, "--words")
     assert result.exit_code == 2
-    assert "need --format jsonl" in result.stderr
+    assert "needs --format jsonl" in result.stderr
     refused(asr(wav, "--set", "decoding.beam=3"), ConfigError, "changes nothing")
     refused(asr(wav, "--hotword", "do=often"), HotwordError, "'often' is no weight")
 
@@ -213,3 +224,152 @@ def test_no_input_is_written_over(asr, wav, tmp_path):
     words.write_text("do\nre\n", encoding="utf-8")
     refused(asr(wav, "--lexicon", words, "-o", words), FileError, "words.txt: is read")
     assert words.read_text(encoding="utf-8") == "do\nre\n"
+
+
+def names(folder):
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.*"))
+
+
+def test_a_file_for_each_recording_and_format(asr, wav, tmp_path):
+    out = tmp_path / "out"
+    result = asr(wav, "-f", "txt,json,srt,textgrid", "--out", out)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    suffixes = ("TextGrid", "json", "srt", "txt")
+    assert names(out) == [f"{name}.{suffix}" for name in "abc" for suffix in suffixes]
+    assert (out / "b.txt").read_text(encoding="utf-8") == "do mi fa\n"
+    row = json.loads((out / "b.json").read_text(encoding="utf-8"))
+    assert [segment["text"] for segment in row["segments"]] == ["do mi fa"]
+    assert "do mi fa\n\n" in (out / "b.srt").read_text(encoding="utf-8")
+
+
+def test_a_batch_goes_on_where_it_stopped(asr, wav):
+    asr(wav / "a.wav", "-f", "txt,vtt", "--beside")
+    (wav / "a.txt").write_text("mine", encoding="utf-8")
+    (wav / "b.vtt").write_text("half of what is asked", encoding="utf-8")
+    result = asr(wav, "-f", "txt,vtt", "--beside")
+    note = "asr: note: 1 of 3 recordings have their files; --force does them again\n"
+    assert (result.exit_code, result.stderr) == (0, note)
+    assert (wav / "a.txt").read_text(encoding="utf-8") == "mine"
+    assert (wav / "b.vtt").read_text(encoding="utf-8").startswith("WEBVTT\n")
+    assert (wav / "c.txt").read_text(encoding="utf-8") == "do\n"
+    assert "3 of 3" in asr(wav, "-f", "txt,vtt", "--beside").stderr
+    assert asr(wav, "-f", "txt,vtt", "--beside", "--force").stderr == ""
+    assert (wav / "a.txt").read_text(encoding="utf-8") == "do re\n"
+
+
+def test_what_was_done_before_an_interruption_stays(asr, wav, tmp_path, monkeypatch):
+    from asr.recognition import outputs
+
+    write, calls = outputs.write_text, []
+
+    def interrupted(path, text):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(path)
+        write(path, text)
+
+    monkeypatch.setattr(outputs, "write_text", interrupted)
+    result = asr(wav, "--out", tmp_path / "out")
+    assert result.exit_code == 130
+    assert "1 of 3 recordings are done; the same command goes on" in result.stderr
+    monkeypatch.undo()
+    assert "1 of 3 recordings have" in asr(wav, "--out", tmp_path / "out").stderr
+    assert names(tmp_path / "out") == ["a.txt", "b.txt", "c.txt"]
+
+
+def test_a_recording_from_a_pipe(asr, wav):
+    data = (wav / "b.wav").read_bytes()
+    assert asr("-", stdin=data).stdout == "do mi fa\n"
+    [line] = asr("-", "-f", "jsonl", stdin=data).stdout.splitlines()
+    assert json.loads(line)["id"] == "stdin"
+    both = asr("-", wav / "c.wav", stdin=data).stdout
+    assert both == "stdin\tdo mi fa\nc\tdo\n"
+    refused(asr("-", stdin=b""), FileError, "standard input: is empty")
+    bad = asr("-", stdin=b"no audio")
+    assert bad.stderr.startswith("asr: error: standard input: is not audio")
+    assert (bad.exit_code, bad.stderr.count("\n")) == (1, 1)
+
+
+def test_video_and_m4a(asr, wav, tmp_path):
+    films = tmp_path / "films"
+    films.mkdir()
+    ffmpeg("-i", wav / "b.wav", "-b:a", "64k", films / "b.m4a")
+    picture = ("-f", "lavfi", "-i", "testsrc=duration=1:size=64x64")
+    ffmpeg(*picture, "-i", wav / "a.wav", films / "a.mkv")
+    ffmpeg(*picture, films / "silent.mp4")
+    result = asr(films)
+    assert result.stdout == "a\tdo re\nb\tdo mi fa\n"
+    assert f"asr: error: {films / 'silent.mp4'}: has no sound in it\n" in result.stderr
+    assert result.exit_code == 3
+
+
+def test_one_channel_or_each(asr, corpus, tmp_path):
+    two = [soundfile.read(corpus / f"wav/train{n:02}.wav")[0] for n in (0, 4)]
+    both = np.zeros((max(map(len, two)), 2))
+    for n, samples in enumerate(two):
+        both[: len(samples), n] = samples
+    soundfile.write(tmp_path / "call.wav", both, 8000)
+    call = tmp_path / "call.wav"
+    assert asr(call, "--channel", 2).stdout == "do mi fa\n"
+    assert asr(call, "--channel", "each").stdout == "call.1\tdo re\ncall.2\tdo mi fa\n"
+    ctm = asr(call, "--channel", "each", "-f", "ctm").stdout.splitlines()
+    assert [line.split()[:2] + line.split()[4:5] for line in ctm] == [
+        *(["call", "1", word] for word in ("do", "re")),
+        *(["call", "2", word] for word in ("do", "mi", "fa")),
+    ]
+    none = asr(call, "--channel", 3)
+    assert "has no channel 3; its last is 2" in none.stderr
+    assert none.exit_code == 1
+    assert asr(call, "--channel", "left").exit_code == 2
+
+
+def test_destinations_are_looked_at_before_the_model(asr, wav, tmp_path):
+    # One that is damaged would be told of otherwise.
+    model = tmp_path / "model.safetensors"
+    model.write_text("no model")
+    refused(asr(wav / "a.wav", model=model), ModelError, "is not a model file")
+    for option in ("--out", "-o"):
+        result = asr(wav / "a.wav", option, wav / "a.wav" / "x", model=model)
+        refused(result, FileError, "cannot be written")
+    refused(asr(wav, "-f", "srt,vtt"), ConfigError, "several formats are files each")
+    refused(asr(wav, "-f", "srt"), ConfigError, "srt: is a file a recording", "are 3")
+    usage = asr(wav, "-f", "text")
+    assert usage.exit_code == 2
+    assert "'text' is none of txt, json" in usage.stderr
+    refused(asr(wav, "--force"), ConfigError, "--force: is for --out and --beside")
+    refused(asr(wav, "--lines", 1), ConfigError, "--lines: are for subtitles")
+    many = asr(wav, "--out", tmp_path / "x", "-o", tmp_path / "y")
+    refused(many, ConfigError, "choose one of them")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no signals to another process")
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_signal_leaves_no_temporary_file(trained, tmp_path, number, code, word):
+    def take_signals():
+        # What a test run in the background inherits is SIGINT ignored.
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_DFL)
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "transcribe", "-", "--model", trained],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=take_signals,
+    )
+    # It waits for the rest of the recording, with a temporary file open.
+    process.stdin.write(b"RIFF")
+    process.stdin.flush()
+    waiting = time.monotonic() + 60
+    while not list(tmp_path.rglob("*-stdin")) and time.monotonic() < waiting:
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (code, b"", f"asr: {word}\n".encode())
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 import itertools
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from asr.manifest import Utterance, read_manifest
 from asr.model.file import load_model
 from asr.recognition.posteriors import Failure
 from asr.recognition.recogniser import transcribe
-from asr.recognition.sources import find_utterances
+from asr.recognition.sources import find_texts, find_utterances
 
 
 @pytest.fixture
@@ -176,3 +177,61 @@ def test_nothing_to_transcribe(tmp_path):
         find_utterances([tmp_path / "m.jsonl"])
     with pytest.raises(ManifestError, match=r"n\.jsonl: no such file"):
         find_utterances([tmp_path / "n.jsonl"])
+
+
+def found_in(folder, *patterns):
+    paths = [folder / pattern for pattern in patterns]
+    return [u.audio.relative_to(folder).as_posix() for u in find_utterances(paths)]
+
+
+def test_patterns_are_matched_here_too(tmp_path):
+    # As from a shell that leaves them, Windows' or one that was given quotes.
+    touch(
+        tmp_path / "a.wav", tmp_path / "b.MP4", tmp_path / "d/c.wav", tmp_path / "a.srt"
+    )
+    touch(tmp_path / "d/e/f.flac", tmp_path / "odd.pcm", tmp_path / "x[1].wav")
+    assert found_in(tmp_path, "*.wav") == ["a.wav", "x[1].wav"]
+    assert found_in(tmp_path, "?.*") == ["a.wav", "b.MP4"]
+    assert found_in(tmp_path, "**/*.flac") == ["d/e/f.flac"]
+    assert found_in(tmp_path, "**/[ac].*") == ["a.wav", "d/c.wav"]
+    assert found_in(tmp_path, "*.pcm") == ["odd.pcm"]
+    # A folder that matches is all that is in it; a name with brackets is itself.
+    assert found_in(tmp_path, "d*") == ["d/c.wav", "d/e/f.flac"]
+    assert found_in(tmp_path, "x[1].wav") == ["x[1].wav"]
+    assert len(found_in(tmp_path, "**", "*")) == 5
+    with pytest.raises(AudioError, match=r"\*\.ogg: matches no recording"):
+        found_in(tmp_path, "*.ogg")
+
+
+def test_films_are_found_in_folders(tmp_path):
+    touch(
+        tmp_path / "a.mp4", tmp_path / "b.M4A", tmp_path / "c.srt", tmp_path / "d.txt"
+    )
+    assert found_in(tmp_path, ".") == ["a.mp4", "b.M4A"]
+
+
+def test_standard_input_has_an_id(tmp_path):
+    touch(tmp_path / "a.wav")
+    found = find_utterances([Path("-"), tmp_path / "a.wav"])
+    assert [(u.id, u.audio.name) for u in found] == [("stdin", "-"), ("a", "a.wav")]
+    touch(tmp_path / "stdin.wav")
+    with pytest.raises(ManifestError, match="has the id 'stdin'"):
+        find_utterances([Path("-"), tmp_path / "stdin.wav"])
+
+
+def test_a_text_belongs_to_one_recording(tmp_path):
+    touch(tmp_path / "a.wav", tmp_path / "b.wav")
+    (tmp_path / "t.txt").write_text("words", encoding="utf-8")
+    with pytest.raises(ManifestError, match="is several recordings; name one"):
+        find_texts(tmp_path / "*.wav", tmp_path / "t.txt")
+    [found] = find_texts(tmp_path / "a.*", tmp_path / "t.txt")
+    assert (found.id, found.audio.name, found.text) == ("a", "a.wav", "words")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no named pipes")
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(
+        AudioError, match=r"pipe\.wav: is a pipe; lead it into standard"
+    ):
+        find_utterances([tmp_path / "pipe.wav"])

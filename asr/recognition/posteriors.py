@@ -111,6 +111,7 @@ def _run_group(
                 rate,
                 offset=utterance.offset,
                 duration=utterance.duration,
+                channel=utterance.channel,
             )
         except AudioError as error:
             results[utterance.id] = Failure(utterance.id, str(error))
@@ -154,6 +155,7 @@ def _run_long(
                 rate,
                 offset=utterance.offset + first * frame / rate,
                 duration=length / rate,
+                channel=utterance.channel,
             )
         except AudioEndError as error:
             if parts:

@@ -1,31 +1,44 @@
-"""What there is to transcribe: files, folders and manifests as one list."""
+"""What there is to transcribe: files, folders, patterns, manifests, standard input."""
 
+import glob
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from asr.audio import audio_below
+from asr.audio import AUDIO_SUFFIXES, audio_below
 from asr.errors import AudioError, ManifestError
+from asr.ffmpeg import MEDIA_SUFFIXES
 from asr.files import read_text
 from asr.manifest import Utterance, ids_from_paths, is_manifest, read_manifest
+
+#: What stands for standard input among the paths, and its id.
+STDIN = Path("-")
+_STDIN_ID = "stdin"
+_SUFFIXES = AUDIO_SUFFIXES | MEDIA_SUFFIXES
 
 
 def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
     """Return an utterance for each recording, in the order given, folders sorted.
 
-    A folder stands for every audio file below it, a ``.jsonl`` or ``.json`` file for
-    the utterances it lists, anything else for itself. A file named twice comes once.
-    Files get ids from what differs between their paths.
+    A folder stands for every audio or video file below it, a ``.jsonl`` or ``.json``
+    file for the utterances it lists, ``-`` for standard input, a pattern with ``*``,
+    ``?`` or ``[`` (``**``: in all folders below) for the recordings it matches,
+    anything else for itself. A file named twice comes once. Files get ids from what
+    differs between their paths.
 
     Raises:
-        AudioError: If a path does not exist, or a folder holds no audio file.
+        AudioError: If a path does not exist or is a pipe, a folder holds no audio file,
+            or a pattern matches none.
         ManifestError: If a manifest cannot be read or is empty, or two utterances share
             an id.
     """
     files: list[Path] = []
     listed: list[Utterance] = []
-    for path in paths:
-        if path.is_dir():
-            files += audio_below(path)
+    for path in (found for given in paths for found in _expand(given)):
+        if path == STDIN:
+            files.append(path)
+        elif path.is_dir():
+            files += audio_below(path, _SUFFIXES)
         elif is_manifest(path):
             found = read_manifest(path)
             if not found:
@@ -33,11 +46,14 @@ def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
             listed += found
         elif not path.exists():
             raise AudioError(f"{path}: no such file")
+        elif path.is_fifo():
+            raise AudioError(f"{path}: is a pipe; lead it into standard input, as -")
         else:
             files.append(path)
     files = list(dict.fromkeys(files))
-    named = zip(ids_from_paths(files), files, strict=True)
-    utterances = listed + [Utterance(id=name, audio=file) for name, file in named]
+    named = [path for path in files if path != STDIN]
+    names = dict(zip(named, ids_from_paths(named), strict=True)) | {STDIN: _STDIN_ID}
+    utterances = listed + [Utterance(id=names[path], audio=path) for path in files]
     _require_distinct(utterances)
     return utterances
 
@@ -61,9 +77,34 @@ def find_texts(source: Path, text: Path | None) -> list[Utterance]:
     utterances = find_utterances([source])
     if text is None:
         return utterances
-    return [
-        Utterance(id=ids_from_paths([source])[0], audio=source, text=read_text(text))
-    ]
+    if len(utterances) > 1:
+        raise ManifestError(f"{source}: is several recordings; name one with {text}")
+    return [replace(utterances[0], text=read_text(text))]
+
+
+def _expand(path: Path) -> list[Path]:
+    """Return what a pattern matches, sorted; a path that exists stands for itself.
+
+    Shells do so too, but for Windows' and for patterns in quotes. Transcripts beside
+    recordings are none themselves: where a pattern leaves the suffix open, only those
+    of recordings are taken.
+
+    Raises:
+        AudioError: If it matches no recording, folder or manifest.
+    """
+    if not glob.has_magic(str(path)) or path.exists():
+        return [path]
+    asked = {path.suffix.lower()} - {""}
+    # Path.glob wants the pattern and its folder apart.
+    names = glob.glob(str(path), recursive=True)  # noqa: PTH207
+    found = [Path(name) for name in sorted(names)]
+    matches = [p for p in found if p.is_dir() or p.suffix.lower() in _SUFFIXES | asked]
+    # "**" has every folder, and what is in it is matched already.
+    if "**" in path.parts:
+        matches = [p for p in matches if not p.is_dir()]
+    if not matches:
+        raise AudioError(f"{path}: matches no recording; is the folder the right one?")
+    return matches
 
 
 def _require_distinct(utterances: Sequence[Utterance]) -> None:

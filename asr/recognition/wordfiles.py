@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, get_args
 
+from asr import transcripts
 from asr.errors import ConfigError
 from asr.files import file_name, replacing, write_text
 from asr.hypotheses import word_rows
@@ -20,20 +21,10 @@ Format = Literal["ctm", "textgrid", "json"]
 def parse_formats(text: str) -> list[Format]:
     """Return the formats named with commas between, each once.
 
-    >>> parse_formats("json, ctm,json")
-    ['json', 'ctm']
-
     Raises:
         ConfigError: If there is none or an unknown one.
     """
-    known = {str(form): form for form in get_args(Format)}
-    names = dict.fromkeys(part.strip().lower() for part in text.split(","))
-    for name in names:
-        if name not in known:
-            raise ConfigError(
-                f"--format {text}: {name!r} is none of {', '.join(known)}"
-            )
-    return [known[name] for name in names]
+    return transcripts.parse_formats(text, get_args(Format))
 
 
 class AlignmentFiles:
