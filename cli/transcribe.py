@@ -22,7 +22,8 @@ def transcribe(
         ),
     ],
     model: Annotated[
-        Path, typer.Option(help="Experiment folder or model file (asr train).")
+        Path,
+        typer.Option(help="Experiment folder or model file (asr train, asr export)."),
     ],
     form: Annotated[
         Literal["text", "jsonl", "trn", "ctm"],
@@ -80,8 +81,8 @@ def transcribe(
         raise typer.BadParameter("--words and --nbest need --format jsonl")
     from asr.files import require_apart
     from asr.hypotheses import Hypothesis
-    from asr.model.device import choose_device
-    from asr.model.file import find_model, load_model
+    from asr.model.file import find_model
+    from asr.recognition.acoustics import load_acoustics
     from asr.recognition.options import SearchOptions, make_decoding
     from asr.recognition.recogniser import transcribe
     from asr.recognition.sources import find_utterances
@@ -90,7 +91,7 @@ def transcribe(
     if output is not None:
         read = [*audio, lm, lexicon, grammar, hotwords, find_model(model)]
         require_apart(output, [*read, *(u.audio for u in utterances)])
-    loaded = load_model(model, choose_device(device))
+    loaded = load_acoustics(model, device)
     decoding = make_decoding(
         loaded,
         SearchOptions(

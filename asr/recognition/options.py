@@ -12,8 +12,8 @@ from asr.decoding.vocabulary import spelled_words
 from asr.decoding.wordgraph import WordGraph, word_list_graph
 from asr.decoding.wordlists import read_lexicon
 from asr.errors import ConfigError, GrammarError
-from asr.model.acoustic import AcousticModel
 from asr.ngrams import load_lm
+from asr.recognition.acoustics import Acoustics
 from asr.recognition.recogniser import Decoding
 from asr.settings import with_settings
 
@@ -51,7 +51,7 @@ class SearchOptions:
 
 
 def make_decoding(
-    model: AcousticModel,
+    model: Acoustics,
     options: SearchOptions,
     *,
     n_best: int = 0,
@@ -117,7 +117,7 @@ def _with_lm(num_ngrams: int) -> str:
 
 
 def _graph(
-    model: AcousticModel, options: SearchOptions, tell: Callable[[str], object]
+    model: Acoustics, options: SearchOptions, tell: Callable[[str], object]
 ) -> tuple[Path | None, WordGraph | None]:
     if options.lexicon is not None:
         words = read_lexicon(options.lexicon, model.config.text, tell)
@@ -129,7 +129,7 @@ def _graph(
     return None, None
 
 
-def _hotwords(model: AcousticModel, options: SearchOptions) -> list[Hotword]:
+def _hotwords(model: Acoustics, options: SearchOptions) -> list[Hotword]:
     text, path = model.config.text, options.hotwords_file
     found = read_hotwords(path, text) if path is not None else []
     return found + [parse_hotword(word, text) for word in options.hotwords]

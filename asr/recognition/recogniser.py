@@ -21,7 +21,7 @@ from asr.decoding.words import group_words
 from asr.hypotheses import Alternative, Hypothesis, Word
 from asr.lengths import output_shift
 from asr.manifest import Utterance
-from asr.model.acoustic import AcousticModel
+from asr.recognition.acoustics import Acoustics
 from asr.recognition.posteriors import Failure, Posteriors, posteriors
 from asr.recognition.timing import time_words
 
@@ -49,7 +49,7 @@ class Decoding:
 
 
 def transcribe(
-    model: AcousticModel,
+    model: Acoustics,
     utterances: Iterable[Utterance],
     *,
     batch_seconds: float = 60.0,
@@ -61,7 +61,7 @@ def transcribe(
     The search of some utterances runs on all cores while others are read.
 
     Args:
-        model: In evaluation mode, as :func:`asr.model.file.load_model` returns it.
+        model: As :func:`asr.recognition.acoustics.load_acoustics` returns it.
         utterances: What to transcribe; audio is read at the model's rate.
         batch_seconds: Audio in a batch, padding included; a longer recording goes
             alone. More than a minute goes through the network in windows, each with a
@@ -93,9 +93,7 @@ def transcribe(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def decode(
-    model: AcousticModel, heard: Posteriors, decoding: Decoding
-) -> list[Candidate]:
+def decode(model: Acoustics, heard: Posteriors, decoding: Decoding) -> list[Candidate]:
     """Return the best texts of log-probabilities, the best first."""
     if decoding.search is None:
         ids, score = greedy(heard.log_probs)
@@ -105,7 +103,7 @@ def decode(
 
 
 def observe(
-    model: AcousticModel,
+    model: Acoustics,
     heard: Posteriors,
     candidates: Sequence[Candidate],
     decoding: Decoding,
@@ -143,7 +141,7 @@ def observe(
 
 
 def _decode(
-    model: AcousticModel, heard: Posteriors | Failure, decoding: Decoding
+    model: Acoustics, heard: Posteriors | Failure, decoding: Decoding
 ) -> Hypothesis | Failure:
     if isinstance(heard, Failure):
         return heard
@@ -161,7 +159,7 @@ def _decode(
 
 
 def _words(
-    model: AcousticModel,
+    model: Acoustics,
     heard: Posteriors,
     candidates: Sequence[Candidate],
     decoding: Decoding,
