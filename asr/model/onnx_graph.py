@@ -22,7 +22,7 @@ from torch import nn
 from asr.errors import MissingPackageError
 from asr.model.acoustic import AcousticModel
 from asr.model.network import Network
-from asr.model.onnx_weights import layer_weights, quantised
+from asr.model.onnx_weights import HALF_STEPS, STEPS, layer_weights, quantised
 from asr.model.recurrent import RecurrentLayer
 
 Precision = Literal["float32", "int8"]
@@ -206,7 +206,7 @@ def _recurrent(
     if precision == "int8" and weights.operator == "LSTM":
         # (D, gates, ·) -> (D, ·, gates), as that operator has them.
         (w, w_scale), (r, r_scale) = (
-            quantised(part.transpose(0, 2, 1), axis=1)
+            quantised(part.transpose(0, 2, 1), 1, HALF_STEPS)
             for part in (weights.of_input, weights.of_state)
         )
         states = graph(
@@ -230,7 +230,7 @@ def _weight(graph: _Graph, part: Array, precision: Precision) -> str:
     """Add recurrent weights (D, gates, ·): in 8 bits they are spread out on loading."""
     if precision == "float32":
         return graph.weight(part)
-    small, scale = quantised(part, axis=2)
+    small, scale = quantised(part, 2, STEPS)
     spread = graph("Cast", graph.weight(small), to=1)  # float32
     return graph("Mul", spread, graph.weight(scale[:, :, None]))
 
@@ -246,7 +246,7 @@ def _linear(
     if precision == "float32":
         product = graph("MatMul", frames, graph.weight(matrix))
         return graph("Add", product, graph.weight(bias))
-    small, scale = quantised(matrix, axis=0)
+    small, scale = quantised(matrix, 0, HALF_STEPS)
     zero = np.zeros_like(scale, small.dtype)
     return graph(
         "DynamicQuantizeMatMul",

@@ -17,8 +17,11 @@ Floats = npt.NDArray[np.float32]
 
 _ONNX_GATES = {"rnn": "h", "lstm": "iofC", "gru": "zrh"}
 _OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
-#: 127 steps either way, and no zero point: a product of weights that are 0 is 0.
-_STEPS = 127
+#: Steps either way of weights in 8 bits ...
+STEPS = 127
+#: ... and of those that are multiplied in 8 bits: processors without an instruction for
+#: it (VNNI) add two products of a weight and an unsigned byte in 16 bits.
+HALF_STEPS = 63
 
 
 class Layer(NamedTuple):
@@ -72,14 +75,17 @@ def _reordered(cell: str, weights: nn.RNNBase, name: str) -> Floats:
     return np.concatenate([gates[gate] for gate in _ONNX_GATES[kind]])
 
 
-def quantised(weights: Floats, axis: int) -> tuple[npt.NDArray[np.int8], Floats]:
+def quantised(
+    weights: Floats, axis: int, steps: int
+) -> tuple[npt.NDArray[np.int8], Floats]:
     """Return weights in 8 bits, and what they are multiplied with to have them back.
 
     Args:
         weights: To be rounded.
-        axis: The one that shares a scale.
+        axis: The one that shares a scale; the scales are without it.
+        steps: From 0 to the largest.
     """
     largest = np.abs(weights).max(axis=axis, keepdims=True)
-    scale = np.where(largest > 0, largest, 1) / _STEPS
+    scale = np.where(largest > 0, largest, 1) / steps
     small = np.rint(weights / scale).astype(np.int8)
     return small, scale.squeeze(axis).astype(np.float32)

@@ -5,10 +5,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asr.decoding.beam import BeamDecoder, Candidate
+from asr.decoding.candidates import Candidate
 from asr.decoding.confidence import (
     Floats,
     confidences,
@@ -24,6 +25,9 @@ from asr.manifest import Utterance
 from asr.recognition.acoustics import Acoustics
 from asr.recognition.posteriors import Failure, Posteriors, posteriors
 from asr.recognition.timing import time_words
+
+if TYPE_CHECKING:
+    from asr.decoding.beam import BeamDecoder
 
 #: Seconds of the longest piece that goes through the network at once.
 WINDOW = 60.0
@@ -43,7 +47,7 @@ class Decoding:
         words: Whether it has words with times and confidences.
     """
 
-    search: BeamDecoder | None = None
+    search: "BeamDecoder | None" = None
     n_best: int = 0
     words: bool = False
 
