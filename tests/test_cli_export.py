@@ -15,7 +15,7 @@ def test_export(trained, prepared, corpus, tmp_path):
     path = tmp_path / "m.onnx"
     result = run(trained, path, "--check", prepared / "dev.jsonl")
     assert result.exit_code == 0, result.output
-    assert result.output.startswith(f"{path}: 0.0 MB; {trained / 'model.safetensors'}")
+    assert result.output.startswith(f"{path}: 0.1 MB; {trained / 'model.safetensors'}")
     assert "0 of 12 texts differ" in result.output
     heard = CliRunner().invoke(
         app, ["transcribe", str(corpus / "wav/train00.wav"), "--model", str(path)]

@@ -233,7 +233,7 @@ def test_greedy_decoding_waits_for_no_compiler():
 #: What a transcript of an exported model need not wait for.
 SLOW = {
     *("torch", "torchaudio", "librosa", "scipy", "numba", "llvmlite", "onnx"),
-    *("rapidfuzz", "soxr", "safetensors", "jinja2", "PIL", "tomli_w", "difflib"),
+    *("rapidfuzz", "soxr", "safetensors", "jinja2", "PIL", "tomli_w"),
 }
 
 

@@ -61,6 +61,19 @@ def test_batch_mates_change_nothing(pair):
         np.testing.assert_allclose(found, exported.hear([signal])[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_batch_mates_change_nothing_in_eight_bits(cell, tiny, tmp_path):
+    torch.manual_seed(0)
+    config = load_config(None, [*tiny, f"model.cell={cell}"])
+    save_model(tmp_path / "m.safetensors", AcousticModel(config, Tokens((BLANK, "a"))))
+    export_model(tmp_path / "m.safetensors", tmp_path / "m.onnx", precision="int8")
+    exported = OnnxModel(tmp_path / "m.onnx")
+    quiet_and_loud = [scale * signal for signal in signals() for scale in (0.01, 1)]
+    together = exported.hear(quiet_and_loud)
+    for signal, found in zip(quiet_and_loud, together, strict=True):
+        np.testing.assert_allclose(found, exported.hear([signal])[0], atol=1e-5)
+
+
 def rewrite(path, **texts):
     """Write an exported model anew, with other texts; None drops one."""
     model = onnx.load(path)

@@ -25,6 +25,9 @@ from asr.model.network import Network
 from asr.model.onnx_weights import HALF_STEPS, STEPS, layer_weights, quantised
 from asr.model.recurrent import RecurrentLayer
 
+#: Numbers of element types in ``onnx.TensorProto``.
+_FLOAT, _INT32 = 1, 6
+
 Precision = Literal["float32", "int8"]
 Array = npt.NDArray[Any]
 
@@ -132,7 +135,7 @@ class _Graph:
 
 def _network(graph: _Graph, network: Network, precision: Precision) -> None:
     frames, lengths = _subsampling(graph, network)
-    short = graph("Cast", lengths, to=6)  # int32, as recurrent operators want it
+    short = graph("Cast", lengths, to=_INT32)  # as recurrent operators want it
     width = network.subsampling.output_size
     for norm, layer in zip(
         network.recurrent.norms, network.recurrent.layers, strict=True
@@ -143,8 +146,10 @@ def _network(graph: _Graph, network: Network, precision: Precision) -> None:
             outputs = graph("Add", outputs, frames)
         frames, width = outputs, layer.output_size
     frames = _norm(graph, frames, network.norm)
-    weight, bias = network.linear.weight, network.linear.bias
-    scores = _linear(graph, frames, weight, bias, precision)
+    # In float32 in any case: it is small, and decides.
+    matrix = network.linear.weight.detach().cpu().numpy().T
+    product = graph("MatMul", frames, _weight(graph, matrix, 0, precision))
+    scores = graph("Add", product, graph.weight(network.linear.bias))
     log_probs = graph("LogSoftmax", scores, axis=2)
     graph.rename(graph("Transpose", log_probs, perm=[1, 0, 2]), "log_probs")
     graph.rename(lengths, "output_lengths")
@@ -219,41 +224,27 @@ def _recurrent(
         )
     else:
         parts = (weights.of_input, weights.of_state)
-        names = [_weight(graph, part, precision) for part in parts]
+        names = [_weight(graph, part, 2, precision) for part in parts]
         states = graph(weights.operator, frames, *names, bias, lengths, **about)
     # (T', D, B, H) -> (T', B, D H)
     states = graph("Transpose", states, perm=[0, 2, 1, 3])
     return graph("Reshape", states, graph.integers(0, 0, -1))
 
 
-def _weight(graph: _Graph, part: Array, precision: Precision) -> str:
-    """Add recurrent weights (D, gates, ·): in 8 bits they are spread out on loading."""
+def _weight(graph: _Graph, part: Array, axis: int, precision: Precision) -> str:
+    """Add weights that are multiplied in float32: 8 bits are spread out on loading.
+
+    Args:
+        graph: Where to.
+        part: The weights.
+        axis: The one that shares a scale.
+        precision: As which they are stored.
+    """
     if precision == "float32":
         return graph.weight(part)
-    small, scale = quantised(part, 2, STEPS)
-    spread = graph("Cast", graph.weight(small), to=1)  # float32
-    return graph("Mul", spread, graph.weight(scale[:, :, None]))
-
-
-def _linear(
-    graph: _Graph,
-    frames: str,
-    weight: torch.Tensor,
-    bias: torch.Tensor,
-    precision: Precision,
-) -> str:
-    matrix = weight.detach().cpu().numpy().T
-    if precision == "float32":
-        product = graph("MatMul", frames, graph.weight(matrix))
-        return graph("Add", product, graph.weight(bias))
-    small, scale = quantised(matrix, 0, HALF_STEPS)
-    zero = np.zeros_like(scale, small.dtype)
-    return graph(
-        "DynamicQuantizeMatMul",
-        *(frames, graph.weight(small), graph.weight(scale), graph.weight(zero)),
-        graph.weight(bias),
-        domain="com.microsoft",
-    )
+    small, scale = quantised(part, axis, STEPS)
+    spread = graph("Cast", graph.weight(small), to=_FLOAT)
+    return graph("Mul", spread, graph.weight(np.expand_dims(scale, axis)))
 
 
 def _onnx() -> Any:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from asr.spectra import features
 
 #: Key of the training set's mean and standard deviation, beside the model's others.
 STATISTICS = "statistics"
+#: Key of the weights' precision.
+PRECISION = "precision"
+
+Floats = npt.NDArray[np.float32]
 
 
 class OnnxModel:
@@ -48,20 +53,29 @@ class OnnxModel:
                     f"{path}: has no mean of its features: {error}"
                 ) from None
             self._features = partial(self._features, mean=mean, std=std)
-        self._session = open_session(path)
+        # Products of bytes have one scale for a whole batch. One by one, a core each,
+        # utterances are as fast, and what is heard does not depend on batch mates.
+        self._apart = (
+            texts.get(PRECISION) == "int8" and self.config.model.cell == "lstm"
+        )
+        self._session = open_session(path, 1 if self._apart else _cores())
+        self._pool = ThreadPoolExecutor(_cores(), "recogniser")
 
-    def hear(self, signals: Sequence[Samples]) -> list[npt.NDArray[np.float32]]:
-        """Return log-probabilities of each signal, (T', V), run as one batch."""
-        frames, lengths = pad([self._features(signal) for signal in signals])
-        log_probs, lengths = run(self._session, frames, lengths)
-        return [
-            row[:length]
-            for row, length in zip(log_probs, lengths.tolist(), strict=True)
-        ]
+    def hear(self, signals: Sequence[Samples]) -> list[Floats]:
+        """Return log-probabilities of each signal, (T', V)."""
+        frames = list(self._pool.map(self._features, signals))
+        if not self._apart:
+            return run(self._session, frames)
+        alone = partial(run, self._session)
+        return [found for [found] in self._pool.map(alone, ([f] for f in frames))]
 
 
-def open_session(model: Path | bytes) -> Any:
+def open_session(model: Path | bytes, threads: int = 1) -> Any:
     """Return ONNX Runtime's session for a file or its content.
+
+    Args:
+        model: Either.
+        threads: That share an operator's work.
 
     Raises:
         ModelError: If it is no graph that can be run.
@@ -70,7 +84,7 @@ def open_session(model: Path | bytes) -> Any:
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     options = ort.SessionOptions()
-    options.intra_op_num_threads = _cores()
+    options.intra_op_num_threads = threads
     # Threads that wait leave their core to others.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
@@ -93,14 +107,13 @@ def open_session(model: Path | bytes) -> Any:
         raise ModelError(f"{name}: ONNX Runtime cannot run it: {reason}") from None
 
 
-def run(
-    session: Any, frames: npt.NDArray[np.float32], lengths: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Return log-probabilities (B, T', V) of frames (B, T, F), and lengths (B,)."""
-    log_probs, output_lengths = session.run(
-        ["log_probs", "output_lengths"], {"features": frames, "lengths": lengths}
+def run(session: Any, frames: Sequence[Floats]) -> list[Floats]:
+    """Return log-probabilities, (T', V), of frames, (T, F), run as one batch."""
+    features, lengths = pad(frames)
+    log_probs, counts = session.run(
+        ["log_probs", "output_lengths"], {"features": features, "lengths": lengths}
     )
-    return log_probs, output_lengths
+    return [row[:count] for row, count in zip(log_probs, counts.tolist(), strict=True)]
 
 
 def _cores() -> int:

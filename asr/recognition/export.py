@@ -16,7 +16,7 @@ from asr.model.acoustic import AcousticModel
 from asr.model.file import find_model, load_model, texts_of
 from asr.model.onnx_file import is_onnx
 from asr.model.onnx_graph import Precision, build_graph
-from asr.model.onnx_model import STATISTICS, OnnxModel
+from asr.model.onnx_model import PRECISION, STATISTICS, OnnxModel
 from asr.recognition.acoustics import Acoustics
 from asr.recognition.posteriors import Failure, Posteriors, posteriors
 from asr.recognition.sources import find_utterances
@@ -107,7 +107,7 @@ def export_model(
     utterances = [] if check is None else find_utterances([check])
     require_apart(target, [source, *(u.audio for u in utterances)])
     loaded = load_model(source)
-    content = build_graph(loaded, precision, _texts(loaded))
+    content = build_graph(loaded, precision, _texts(loaded, precision))
     with replacing(target) as temporary:
         temporary.write_bytes(content)
         exported = OnnxModel(temporary)
@@ -133,9 +133,9 @@ def export_model(
     )
 
 
-def _texts(model: AcousticModel) -> dict[str, str]:
+def _texts(model: AcousticModel, precision: Precision) -> dict[str, str]:
     """Return the metadata of an exported model."""
-    texts = texts_of(model)
+    texts = texts_of(model) | {PRECISION: precision}
     if model.config.features.cmvn == "global":
         both = (model.features.mean, model.features.std)
         texts[STATISTICS] = json.dumps([values.tolist() for values in both])

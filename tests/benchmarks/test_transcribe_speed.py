@@ -29,7 +29,6 @@ from asr.recognition.export import export_model
 from asr.recognition.recogniser import transcribe
 from asr.settings import load_config
 from asr.tokens import BLANK, Tokens
-
 from tests.benchmarks.turns import report, take_turns
 
 pytest.importorskip("onnx")
