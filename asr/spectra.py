@@ -113,7 +113,8 @@ def _dct(config: FeatureConfig) -> Floats | None:
     order = np.arange(config.num_ceps)
     cosines = np.cos(np.pi / config.num_mels * mels[:, None] * order)
     cosines *= np.sqrt(np.where(order, 2, 1) / config.num_mels)
-    return cosines.astype(np.float32)
+    found: Floats = cosines.astype(np.float32)
+    return found
 
 
 #: Slaney's scale: linear up to 1000 Hz, which are 15 mel, then 27 mel a factor of 6.4.

@@ -115,12 +115,12 @@ class _Graph:
         )
         return name
 
-    def weight(self, value: Array | torch.Tensor, kind: Any = None) -> str:
-        """Add a constant, in the type it has if none is given."""
+    def weight(self, value: Array | np.generic | torch.Tensor) -> str:
+        """Add a constant."""
         if isinstance(value, torch.Tensor):
             value = value.detach().cpu().numpy()
         name = f"weight_{len(self.weights)}"
-        array = np.ascontiguousarray(value, dtype=kind)
+        array = np.asarray(value, order="C")
         self.weights.append(self._onnx.numpy_helper.from_array(array, name))
         return name
 

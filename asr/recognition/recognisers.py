@@ -32,7 +32,7 @@ class Recogniser:
         self._decoding = lru_cache(_KEPT)(partial(make_decoding, acoustics))
 
     @overload
-    def transcribe(
+    def transcribe(  # type: ignore[overload-overlap]  # a str is one path, not letters
         self,
         audio: PathLike,
         *,

@@ -84,6 +84,7 @@ def command(*arguments):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
     def run():
+        before = os.times()
         subprocess.run(
             [sys.executable, *map(str, arguments)],
             check=True,
@@ -91,7 +92,15 @@ def command(*arguments):
             cwd=ROOT,
             env=environment,
         )
+        after = os.times()
+        spent.append(
+            after.children_user
+            + after.children_system
+            - before.children_user
+            - before.children_system
+        )
 
+    spent = run.spent = []
     return run
 
 
@@ -107,6 +116,8 @@ def test_cold_start(models, recording):
         contestants["pocketsphinx"] = command("-c", POCKETSPHINX, recording)
     times = take_turns(contestants, rounds=5)
     report(f"whole process, {SECONDS} s of audio", times, "PyTorch")
+    for name, run in contestants.items():
+        print(f"  {name:<28} {statistics.median(run.spent):.2f} s of a core")
     middle = {name: statistics.median(values) for name, values in times.items()}
     assert middle["exported, int8"] < middle["PyTorch"] / 2
     if "pocketsphinx" in middle:
