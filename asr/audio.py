@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import soundfile
-import soxr
 
 from asr.errors import AudioEndError, AudioError, AudioFormatError
 
@@ -181,6 +180,8 @@ def resample(samples: Samples, source: float, target: float) -> Samples:
     """Return samples converted from ``source`` Hz to ``target`` Hz, shape (N',)."""
     if source == target:
         return samples
+    import soxr  # most recordings have the rate wanted
+
     converted: Samples = soxr.resample(samples, source, target)
     return converted
 

@@ -3,23 +3,17 @@
 Shape letters: B utterances, N samples, T frames, F features a frame.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from asr.audio import Samples
+from asr.batching import pad
 from asr.config import FeatureConfig
 from asr.lengths import feature_frames, hop_samples
+from asr.spectra import POWER_FLOOR, STD_FLOOR, fft_size
 from asr.torchaudio_guard import torchaudio
-
-Item = TypeVar("Item")
-
-#: Power below which a mel band counts as silent. Rounding to 16 bits leaves about
-#: 4e-10 in a band: (2**-15)**2 / 12 a sample, times the window's energy of 150, times
-#: the band's weights, which sum to 1 / 31 Hz. So this only tames digital silence.
-POWER_FLOOR = 1e-10
 
 
 class Features(nn.Module):
@@ -96,7 +90,7 @@ class Features(nn.Module):
     def set_statistics(self, mean: Tensor, std: Tensor) -> None:
         """Set the training set's mean and standard deviation, both (F,)."""
         self.mean.copy_(mean)
-        self.std.copy_(std.clamp(min=1e-3))
+        self.std.copy_(std.clamp(min=STD_FLOOR))
 
     def _normalise(self, features: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
         if self.config.cmvn == "global":
@@ -107,13 +101,8 @@ class Features(nn.Module):
             centred = (features - mean) * mask
             variance = centred.square().sum(dim=1, keepdim=True) / count
             # The floor keeps a band that never moves (silence) from being blown up.
-            features = centred / variance.sqrt().clamp(min=1e-3)
+            features = centred / variance.sqrt().clamp(min=STD_FLOOR)
         return features * mask
-
-
-def fft_size(window: int) -> int:
-    """Return the smallest power of two that holds a window of so many samples."""
-    return 1 << (window - 1).bit_length()
 
 
 def length_mask(lengths: Tensor, size: int) -> Tensor:
@@ -124,27 +113,5 @@ def length_mask(lengths: Tensor, size: int) -> Tensor:
 
 def pad_samples(signals: Sequence[Samples]) -> tuple[Tensor, Tensor]:
     """Return signals as one zero-padded tensor (B, N), and their lengths (B,)."""
-    lengths = torch.tensor([len(signal) for signal in signals])
-    samples = torch.zeros(len(signals), int(lengths.max()))
-    for row, signal in zip(samples, signals, strict=True):
-        row[: len(signal)] = torch.from_numpy(signal)
-    return samples, lengths
-
-
-def cut_batches(
-    items: Iterable[Item], length: Callable[[Item], float], bound: float
-) -> list[list[Item]]:
-    """Return runs of neighbours whose padded length stays within ``bound``.
-
-    The padded length is the number of items times the longest of them; one that is
-    longer than the bound by itself is a batch of its own.
-    """
-    batches: list[list[Item]] = []
-    longest = 0.0
-    for item in items:
-        longest = max(longest, length(item))
-        if not batches or (len(batches[-1]) + 1) * longest > bound:
-            batches.append([])
-            longest = length(item)
-        batches[-1].append(item)
-    return batches
+    samples, lengths = pad(signals)
+    return torch.from_numpy(samples), torch.from_numpy(lengths)

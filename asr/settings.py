@@ -1,7 +1,6 @@
 """Settings in and out of the config tree: TOML files, ``--set``, plain values."""
 
 import dataclasses
-import difflib
 import math
 import tomllib
 import typing
@@ -194,6 +193,8 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
 
 
 def _suggestion(key: str) -> str:
+    import difflib
+
     known = list(flat_settings(Config()))
     close = difflib.get_close_matches(key, known, n=1)
     if not close:

@@ -20,7 +20,8 @@ def align(
         typer.Argument(metavar="[TEXT]", help="The recording's text, a UTF-8 file."),
     ] = None,
     model: Annotated[
-        Path, typer.Option(help="Experiment folder or model file (asr train).")
+        Path,
+        typer.Option(help="Experiment folder or model file (asr train, asr export)."),
     ] = ...,  # type: ignore[assignment]
     formats: Annotated[
         str,
@@ -59,8 +60,7 @@ def align(
     cannot be aligned is named, the others go on, and the exit code is 3.
     """
     from asr.errors import count
-    from asr.model.device import choose_device
-    from asr.model.file import load_model
+    from asr.recognition.acoustics import load_acoustics
     from asr.recognition.alignment import align_utterances, mismatches
     from asr.recognition.posteriors import Failure
     from asr.recognition.sources import find_texts
@@ -69,7 +69,7 @@ def align(
 
     chosen = parse_formats(formats)
     utterances = find_texts(source, text)
-    loaded = load_model(model, choose_device(device))
+    loaded = load_acoustics(model, device)
     failed = 0
     scores: list[tuple[float, str, str]] = []
     with Staging() as staging, AlignmentFiles(out, chosen, typer.echo) as files:

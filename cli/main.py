@@ -13,6 +13,7 @@ from .align import align
 from .augment import augment
 from .check import check
 from .compare import compare
+from .export import export
 from .gradients import gradients
 from .lm import lm
 from .prep import prep
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 for command in (
     *(prep, check, augment, train, lm, tune),
-    *(transcribe, align, score, gradients, compare, synth),
+    *(export, transcribe, align, score, gradients, compare, synth),
 ):
     app.command(no_args_is_help=True)(command)
 

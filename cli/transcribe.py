@@ -22,7 +22,8 @@ def transcribe(
         ),
     ],
     model: Annotated[
-        Path, typer.Option(help="Experiment folder or model file (asr train).")
+        Path,
+        typer.Option(help="Experiment folder or model file (asr train, asr export)."),
     ],
     form: Annotated[
         str,
@@ -122,8 +123,8 @@ def transcribe(
     """
     from asr.errors import ConfigError, some
     from asr.hypotheses import Hypothesis
-    from asr.model.device import choose_device
-    from asr.model.file import find_model, load_model
+    from asr.model.file import find_model
+    from asr.recognition.acoustics import load_acoustics
     from asr.recognition.options import SearchOptions, make_decoding
     from asr.recognition.outputs import Destination, Outputs
     from asr.recognition.recogniser import transcribe
@@ -177,7 +178,7 @@ def transcribe(
                 )
             if not left:
                 return
-            loaded = load_model(model, choose_device(device))
+            loaded = load_acoustics(model, device)
             decoding = make_decoding(
                 loaded,
                 search,

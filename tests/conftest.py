@@ -95,6 +95,17 @@ def trained(prepared, small, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def exported(trained, tmp_path_factory) -> Path:
+    """That model as an ONNX file, in float32."""
+    pytest.importorskip("onnx")
+    from asr.recognition.export import export_model
+
+    path = tmp_path_factory.mktemp("exported") / "model.onnx"
+    export_model(trained, path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def sounds(tmp_path_factory) -> Path:
     """A folder with noise/ (short, long) and rir/ (one room, one of two channels)."""
     folder = tmp_path_factory.mktemp("sounds")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asr.config import DecodingConfig
-from asr.decoding.beam import Candidate
+from asr.decoding.candidates import Candidate
 from asr.decoding.greedy import collapse
 from asr.decoding.hotwords import Hotword
 from asr.decoding.search import search

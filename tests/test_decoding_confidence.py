@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from asr.decoding.beam import Candidate
+from asr.decoding.candidates import Candidate
 from asr.decoding.confidence import (
     calibrate,
     confidences,

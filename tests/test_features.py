@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.config import FeatureConfig
-from asr.features import POWER_FLOOR, Features, fft_size, length_mask, pad_samples
+from asr.features import Features, length_mask, pad_samples
+from asr.spectra import POWER_FLOOR, fft_size
 
 
 def noise(count, seed=0):

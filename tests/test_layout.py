@@ -32,8 +32,10 @@ ROWS = [
         "transcripts",
         "ffmpeg",
         "lengths",
+        "batching",
         "torchaudio_guard",
     },
+    {"spectra"},
     {"features", "augment", "pages", "ngrams"},
     {"model", "decoding", "scoring", "checks"},
     {"corpora", "training", "recognition", "comparison"},
@@ -57,6 +59,8 @@ TORCH_FREE = {
     "transcripts",
     "ffmpeg",
     "lengths",
+    "batching",
+    "spectra",
     "pages",
     "ngrams",
     "machine",
@@ -100,6 +104,9 @@ def imports(module, nodes):
 
 
 def every_import(module):
+    if module == "asr":
+        # Its one function, load, is the way into the library.
+        return import_time_imports(module)
     return imports(module, ast.walk(TREES[module]))
 
 
@@ -225,8 +232,46 @@ def test_greedy_decoding_waits_for_no_compiler():
         "import asr.recognition.recogniser, asr.recognition.options\n"
         "greedy(numpy.zeros((5, 3)))"
     )
-    assert "torch" in loaded
+    assert "numpy" in loaded
     assert not loaded & {"numba", "llvmlite"}
+
+
+#: What a transcript of an exported model need not wait for.
+SLOW = {
+    *("torch", "torchaudio", "librosa", "scipy", "numba", "llvmlite", "onnx"),
+    *("rapidfuzz", "soxr", "safetensors", "jinja2", "PIL", "tomli_w"),
+}
+
+
+def test_an_exported_model_transcribes_without_torch(exported, corpus):
+    wav = str(corpus / "wav/train00.wav")
+    loaded = loaded_by(
+        "import asr\n"
+        f"heard = asr.load({str(exported)!r}).transcribe({wav!r}, words=True)\n"
+        "assert heard.text == 'do re', heard"
+    )
+    assert "onnxruntime" in loaded
+    assert not loaded & SLOW
+
+
+def test_the_command_transcribes_without_torch(exported, corpus):
+    arguments = ["asr", "transcribe", str(corpus / "wav/train00.wav")]
+    loaded = loaded_by(
+        "import sys\nfrom cli.main import main\n"
+        f"sys.argv = {[*arguments, '--model', str(exported)]!r}\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code"
+    )
+    assert "onnxruntime" in loaded
+    assert not loaded & SLOW
+
+
+def test_a_search_over_an_exported_model_needs_no_torch(exported, corpus):
+    wav = str(corpus / "wav/train00.wav")
+    loaded = loaded_by(
+        f"import asr\nasr.load({str(exported)!r}).transcribe({wav!r}, beam=4)"
+    )
+    assert "numba" in loaded
+    assert not loaded & {"torch", "torchaudio", "librosa", "onnx"}
 
 
 def commands():

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from asr.config import DecodingConfig, TextConfig
 from asr.decoding.arrays import Knowledge, Pieces, Weights
+from asr.decoding.candidates import Candidate
 from asr.decoding.hotwords import Hotword, build_matcher, require_spelled
 from asr.decoding.trie import Alphabet, alphabet, build_trie
 from asr.decoding.vocabulary import (
@@ -30,23 +31,6 @@ Floats = npt.NDArray[np.floating]
 _WIDE = 4096
 #: ... unless they times frames times tokens are more than this, which takes 20 s.
 _MOST_STEPS = 2_000_000_000
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A text that may have been said.
-
-    Attributes:
-        ids: Its most probable labels.
-        text: The text.
-        score: With all that is known; natural logarithm.
-        acoustic: Log-probability of all paths of these labels.
-    """
-
-    ids: tuple[int, ...]
-    text: str
-    score: float
-    acoustic: float
 
 
 @dataclass(frozen=True)

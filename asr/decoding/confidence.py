@@ -15,9 +15,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from rapidfuzz.distance import Levenshtein
 
-from asr.decoding.beam import Candidate
+from asr.decoding.candidates import Candidate
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -39,6 +38,8 @@ def word_shares(words: Sequence[str], candidates: Sequence[Candidate]) -> Floats
     >>> word_shares(["a", "b"], found).tolist()
     [1.0, 0.5]
     """
+    from rapidfuzz.distance import Levenshtein
+
     best = list(words)
     scores = np.array([candidate.score for candidate in candidates])
     if not np.isfinite(scores[0]):

@@ -1,12 +1,16 @@
 """A whole acoustic model: samples to log-probabilities, with what it writes with."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from asr.audio import Samples
 from asr.config import Config
-from asr.features import Features
+from asr.features import Features, pad_samples
 from asr.model.network import Network
 from asr.tokens import Tokens
 
@@ -48,6 +52,18 @@ class AcousticModel(nn.Module):
         log_probs: Tensor
         log_probs, lengths = self.network(features, lengths)
         return log_probs, lengths
+
+    @torch.inference_mode()
+    def hear(self, signals: Sequence[Samples]) -> list[npt.NDArray[np.float32]]:
+        """Return log-probabilities of each signal, (T', V), run as one batch."""
+        samples, sample_lengths = pad_samples(signals)
+        log_probs, lengths = self(
+            samples.to(self.device), sample_lengths.to(self.device)
+        )
+        return [
+            row[:length].cpu().numpy()
+            for row, length in zip(log_probs, lengths.tolist(), strict=True)
+        ]
 
     def num_parameters(self) -> int:
         """Return the number of trained weights."""

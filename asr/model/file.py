@@ -2,20 +2,21 @@
 
 Tensors are the weights and, with global CMVN, the statistics. The metadata holds the
 config, the tokens and a summary of the training, each as JSON text. No pickle: a model
-file from a stranger can be loaded. Reading the metadata alone imports no torch.
+file from a stranger can be loaded. Reading the metadata alone imports no torch. An ONNX
+file (asr export) has the same metadata.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from safetensors import SafetensorError, safe_open
 
 from asr import __version__
 from asr.config import Config
 from asr.errors import ConfigError, ModelError
 from asr.files import replacing
+from asr.model.onnx_file import is_onnx, read_texts
 from asr.settings import config_from_dict, config_to_dict
 from asr.tokens import Tokens
 
@@ -72,28 +73,56 @@ def read_metadata(path: Path) -> ModelMetadata:
         ModelError: If it is missing, not a model file or from another version.
     """
     path = find_model(path)
+    if is_onnx(path):
+        return metadata_of(read_texts(path), path)
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: is not a model file: {error}") from None
-    if metadata.get("format") != _FORMAT:
+    return metadata_of(metadata, path)
+
+
+def metadata_of(texts: Mapping[str, str], path: Path) -> ModelMetadata:
+    """Return what the texts in a model file say.
+
+    Args:
+        texts: As :func:`texts_of` makes them.
+        path: The file, for messages.
+
+    Raises:
+        ModelError: If they are another program's, or another version's.
+    """
+    if texts.get("format") != _FORMAT:
         raise ModelError(
             f"{path}: is not a model that this version of asr reads "
-            f"(its format is {metadata.get('format')!r}, not {_FORMAT!r})"
+            f"(its format is {texts.get('format')!r}, not {_FORMAT!r})"
         )
     try:
         return ModelMetadata(
-            config=config_from_dict(json.loads(metadata["config"])),
-            tokens=Tokens.from_dict(json.loads(metadata["tokens"])),
-            summary=json.loads(metadata["summary"]),
-            version=metadata["version"],
+            config=config_from_dict(json.loads(texts["config"])),
+            tokens=Tokens.from_dict(json.loads(texts["tokens"])),
+            summary=json.loads(texts["summary"]),
+            version=texts["version"],
         )
     except (ConfigError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
-            f"{path}: was written by asr {metadata.get('version', '?')} and cannot be "
+            f"{path}: was written by asr {texts.get('version', '?')} and cannot be "
             f"read by {__version__}: {error}"
         ) from None
+
+
+def texts_of(model: "AcousticModel") -> dict[str, str]:
+    """Return what a model's file says of it: a text for each key."""
+    return {
+        "format": _FORMAT,
+        "version": __version__,
+        "config": json.dumps(config_to_dict(model.config), ensure_ascii=False),
+        "tokens": json.dumps(model.tokens.to_dict(), ensure_ascii=False),
+        "summary": json.dumps(model.summary, ensure_ascii=False),
+    }
 
 
 def save_model(path: Path, model: "AcousticModel") -> None:
@@ -102,19 +131,13 @@ def save_model(path: Path, model: "AcousticModel") -> None:
     Raises:
         FileError: If it cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    metadata = {
-        "format": _FORMAT,
-        "version": __version__,
-        "config": json.dumps(config_to_dict(model.config), ensure_ascii=False),
-        "tokens": json.dumps(model.tokens.to_dict(), ensure_ascii=False),
-        "summary": json.dumps(model.summary, ensure_ascii=False),
-    }
     tensors = {k: v.detach().cpu().contiguous() for k, v in kept_tensors(model).items()}
     with replacing(path) as temporary:
         try:
-            save_file(tensors, temporary, metadata)
+            save_file(tensors, temporary, texts_of(model))
         except SafetensorError as error:  # how it says that the disk is full
             raise OSError(str(error)) from error
 
@@ -125,6 +148,13 @@ def load_model(path: Path, device: str = "cpu") -> "AcousticModel":
     Raises:
         ModelError: If it is missing, not a model file, damaged or from another version.
     """
+    path = find_model(path)
+    if is_onnx(path):
+        raise ModelError(
+            f"{path}: is an exported model, for asr transcribe and asr align alone; "
+            "name the experiment that it was exported from"
+        )
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from asr.model.acoustic import AcousticModel
@@ -132,7 +162,7 @@ def load_model(path: Path, device: str = "cpu") -> "AcousticModel":
     metadata = read_metadata(path)
     model = AcousticModel(metadata.config, metadata.tokens, metadata.summary)
     try:
-        tensors = load_file(find_model(path), device=device)
+        tensors = load_file(path, device=device)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: is damaged: {error}") from None
     wanted = kept_tensors(model)

@@ -8,7 +8,7 @@ import numpy as np
 from asr.errors import AlignmentError, TokenError
 from asr.hypotheses import Word
 from asr.manifest import Utterance
-from asr.model.acoustic import AcousticModel
+from asr.recognition.acoustics import Acoustics
 from asr.recognition.posteriors import Failure, Posteriors, posteriors
 from asr.recognition.timing import time_words
 from asr.text import normalise
@@ -41,7 +41,7 @@ class Alignment:
 
 
 def align_utterances(
-    model: AcousticModel,
+    model: Acoustics,
     utterances: Iterable[Utterance],
     *,
     batch_seconds: float = 60.0,
@@ -49,7 +49,7 @@ def align_utterances(
     """Yield the words of each utterance's text with times, or a failure, in order.
 
     Args:
-        model: In evaluation mode, as :func:`asr.model.file.load_model` returns it.
+        model: As :func:`asr.recognition.acoustics.load_acoustics` returns it.
         utterances: Recordings or parts of them, with texts.
         batch_seconds: Audio in a batch; what is longer goes through the network in
             windows of so many seconds. The text is aligned as one in any case.
@@ -113,7 +113,7 @@ def mismatches(
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
-def _align(model: AcousticModel, heard: Posteriors, text: str) -> Alignment:
+def _align(model: Acoustics, heard: Posteriors, text: str) -> Alignment:
     targets = model.tokens.encode(text)
     words, spans = time_words(model, heard, targets)
     best = float(heard.log_probs.max(axis=1).sum(dtype=np.float64))

@@ -1,19 +1,11 @@
 """What a user says of the texts to expect, made into a way of decoding."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from asr.decoding.beam import build_decoder
-from asr.decoding.grammar import read_grammar
-from asr.decoding.hotwords import Hotword, parse_hotword, read_hotwords
-from asr.decoding.trie import alphabet
-from asr.decoding.vocabulary import spelled_words
-from asr.decoding.wordgraph import WordGraph, word_list_graph
-from asr.decoding.wordlists import read_lexicon
-from asr.errors import ConfigError, GrammarError
-from asr.model.acoustic import AcousticModel
-from asr.ngrams import load_lm
+from asr.errors import ConfigError
+from asr.recognition.acoustics import Acoustics
 from asr.recognition.recogniser import Decoding
 from asr.settings import with_settings
 
@@ -51,7 +43,7 @@ class SearchOptions:
 
 
 def make_decoding(
-    model: AcousticModel,
+    model: Acoustics,
     options: SearchOptions,
     *,
     n_best: int = 0,
@@ -82,54 +74,8 @@ def make_decoding(
                 "--lexicon, --grammar, --hotwords or --beam: decoding is greedy"
             )
         return Decoding(n_best=n_best, words=words)
-    chosen = config.decoding
-    if options.beam:
-        chosen = replace(chosen, beam=options.beam)
-    source, graph = _graph(model, options, tell)
-    hotwords = _hotwords(model, options)
-    try:
-        search = build_decoder(
-            model.tokens,
-            chosen,
-            config.text,
-            lm=None if options.lm is None else load_lm(options.lm),
-            lm_name=str(options.lm),
-            graph=graph,
-            hotwords=hotwords,
-            tell=tell,
-        )
-    except GrammarError as error:
-        raise GrammarError(f"{source}: {error}") from None
-    tuned = model.summary.get(TUNING, {}).get("ngrams")
-    if tuned is not None and tuned != search.num_ngrams:
-        tell(
-            f"the model's settings were tuned {_with_lm(tuned)}, and are used "
-            f"{_with_lm(search.num_ngrams)}; asr tune fits them"
-        )
-    search.prepare(tell)
+    # Greedy decoding, which is the most common, need not wait for these.
+    from asr.recognition.searching import build_search
+
+    search = build_search(model, options, config, tell)
     return Decoding(search=search, n_best=n_best, words=words)
-
-
-def _with_lm(num_ngrams: int) -> str:
-    if not num_ngrams:
-        return "without a language model"
-    return f"with a language model of {num_ngrams} n-grams"
-
-
-def _graph(
-    model: AcousticModel, options: SearchOptions, tell: Callable[[str], object]
-) -> tuple[Path | None, WordGraph | None]:
-    if options.lexicon is not None:
-        words = read_lexicon(options.lexicon, model.config.text, tell)
-        name = str(options.lexicon)
-        kept = spelled_words(words, alphabet(model.tokens), name=name, tell=tell)
-        return options.lexicon, word_list_graph(kept)
-    if options.grammar is not None:
-        return options.grammar, read_grammar(options.grammar, model.config.text)
-    return None, None
-
-
-def _hotwords(model: AcousticModel, options: SearchOptions) -> list[Hotword]:
-    text, path = model.config.text, options.hotwords_file
-    found = read_hotwords(path, text) if path is not None else []
-    return found + [parse_hotword(word, text) for word in options.hotwords]

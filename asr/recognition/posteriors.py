@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from asr.audio import LONGEST, Samples, audio_info, read_audio
+from asr.batching import cut_batches
 from asr.decoding.pauses import Levels, levels
 from asr.errors import AudioEndError, AudioError
-from asr.features import cut_batches, pad_samples
 from asr.lengths import feature_frames, hop_samples, subsampled
 from asr.manifest import Utterance
-from asr.model.acoustic import AcousticModel
+from asr.recognition.acoustics import Acoustics
 
 #: Recordings read before batches are made of them, at most, and how much audio in
 #: them, in batches; both bound memory and waiting.
@@ -50,7 +49,7 @@ class Posteriors:
 
 
 def posteriors(
-    model: AcousticModel,
+    model: Acoustics,
     utterances: Iterable[Utterance],
     *,
     batch_seconds: float = 60.0,
@@ -59,7 +58,7 @@ def posteriors(
     """Yield log-probabilities or a failure for each utterance, in their order.
 
     Args:
-        model: In evaluation mode, as :func:`asr.model.file.load_model` returns it.
+        model: As :func:`asr.recognition.acoustics.load_acoustics` returns it.
         utterances: Recordings or parts of them; audio is read at the model's rate.
         batch_seconds: Audio in a batch, padding included.
         window: A longer utterance goes through the network in windows of so many
@@ -99,7 +98,7 @@ def _seconds(utterance: Utterance) -> float:
 
 
 def _run_group(
-    model: AcousticModel, group: Sequence[tuple[Utterance, float]], bound: float
+    model: Acoustics, group: Sequence[tuple[Utterance, float]], bound: float
 ) -> list[Posteriors | Failure]:
     rate, hop = model.config.features.sample_rate, hop_samples(model.config.features)
     results: dict[str, Posteriors | Failure] = {}
@@ -119,7 +118,7 @@ def _run_group(
         good.append((utterance, samples))
     good.sort(key=lambda item: -len(item[1]))
     for batch in cut_batches(good, lambda item: len(item[1]), bound * rate):
-        found = _run(model, [samples for _, samples in batch])
+        found = model.hear([samples for _, samples in batch])
         for (utterance, samples), log_probs in zip(batch, found, strict=True):
             results[utterance.id] = Posteriors(
                 utterance, log_probs, levels(samples, hop), len(samples) / rate
@@ -128,7 +127,7 @@ def _run_group(
 
 
 def _run_long(
-    model: AcousticModel, utterance: Utterance, seconds: float, window: float
+    model: Acoustics, utterance: Utterance, seconds: float, window: float
 ) -> Posteriors | Failure:
     """Return the frames of windows side by side, as many as one pass would give.
 
@@ -165,24 +164,10 @@ def _run_long(
             return Failure(utterance.id, str(error))
         if length - len(samples) > hop:
             seconds = (first * frame + len(samples)) / rate
-        [found] = _run(model, [samples])
+        [found] = model.hear([samples])
         parts.append(found[start - first : stop - first])
         kept = samples[(start - first) * frame : (stop - first) * frame]
         loudness.append(levels(kept, hop))
     return Posteriors(
         utterance, np.concatenate(parts), np.concatenate(loudness), seconds
     )
-
-
-@torch.inference_mode()
-def _run(
-    model: AcousticModel, signals: Sequence[Samples]
-) -> list[npt.NDArray[np.float32]]:
-    samples, sample_lengths = pad_samples(signals)
-    log_probs, lengths = model(
-        samples.to(model.device), sample_lengths.to(model.device)
-    )
-    return [
-        row[:length].cpu().numpy()
-        for row, length in zip(log_probs, lengths.tolist(), strict=True)
-    ]

@@ -5,10 +5,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asr.decoding.beam import BeamDecoder, Candidate
+from asr.decoding.candidates import Candidate
 from asr.decoding.confidence import (
     Floats,
     confidences,
@@ -21,9 +22,12 @@ from asr.decoding.words import group_words
 from asr.hypotheses import Alternative, Hypothesis, Word
 from asr.lengths import output_shift
 from asr.manifest import Utterance
-from asr.model.acoustic import AcousticModel
+from asr.recognition.acoustics import Acoustics
 from asr.recognition.posteriors import Failure, Posteriors, posteriors
 from asr.recognition.timing import time_words
+
+if TYPE_CHECKING:
+    from asr.decoding.beam import BeamDecoder
 
 #: Seconds of the longest piece that goes through the network at once.
 WINDOW = 60.0
@@ -43,13 +47,13 @@ class Decoding:
         words: Whether it has words with times and confidences.
     """
 
-    search: BeamDecoder | None = None
+    search: "BeamDecoder | None" = None
     n_best: int = 0
     words: bool = False
 
 
 def transcribe(
-    model: AcousticModel,
+    model: Acoustics,
     utterances: Iterable[Utterance],
     *,
     batch_seconds: float = 60.0,
@@ -61,7 +65,7 @@ def transcribe(
     The search of some utterances runs on all cores while others are read.
 
     Args:
-        model: In evaluation mode, as :func:`asr.model.file.load_model` returns it.
+        model: As :func:`asr.recognition.acoustics.load_acoustics` returns it.
         utterances: What to transcribe; audio is read at the model's rate.
         batch_seconds: Audio in a batch, padding included; a longer recording goes
             alone. More than a minute goes through the network in windows, each with a
@@ -93,9 +97,7 @@ def transcribe(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def decode(
-    model: AcousticModel, heard: Posteriors, decoding: Decoding
-) -> list[Candidate]:
+def decode(model: Acoustics, heard: Posteriors, decoding: Decoding) -> list[Candidate]:
     """Return the best texts of log-probabilities, the best first."""
     if decoding.search is None:
         ids, score = greedy(heard.log_probs)
@@ -105,7 +107,7 @@ def decode(
 
 
 def observe(
-    model: AcousticModel,
+    model: Acoustics,
     heard: Posteriors,
     candidates: Sequence[Candidate],
     decoding: Decoding,
@@ -143,7 +145,7 @@ def observe(
 
 
 def _decode(
-    model: AcousticModel, heard: Posteriors | Failure, decoding: Decoding
+    model: Acoustics, heard: Posteriors | Failure, decoding: Decoding
 ) -> Hypothesis | Failure:
     if isinstance(heard, Failure):
         return heard
@@ -161,7 +163,7 @@ def _decode(
 
 
 def _words(
-    model: AcousticModel,
+    model: Acoustics,
     heard: Posteriors,
     candidates: Sequence[Candidate],
     decoding: Decoding,

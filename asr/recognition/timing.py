@@ -8,12 +8,12 @@ from asr.decoding.pauses import find_pauses
 from asr.decoding.words import timed_words
 from asr.hypotheses import Word
 from asr.lengths import hop_samples, output_shift
-from asr.model.acoustic import AcousticModel
+from asr.recognition.acoustics import Acoustics
 from asr.recognition.posteriors import Posteriors
 
 
 def time_words(
-    model: AcousticModel, heard: Posteriors, ids: Sequence[int]
+    model: Acoustics, heard: Posteriors, ids: Sequence[int]
 ) -> tuple[list[Word], Spans]:
     """Return the words of labels with times in the whole recording, and the alignment.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from asr.config import DecodingConfig
 from asr.decoding.confidence import Floats, calibrate, confidences
 from asr.errors import ManifestError, some
 from asr.manifest import Utterance, read_manifest
-from asr.model.acoustic import AcousticModel
 from asr.model.file import save_model
+from asr.recognition.acoustics import Acoustics
 from asr.recognition.options import TUNING, SearchOptions, make_decoding
 from asr.recognition.posteriors import Failure, Posteriors, posteriors
 from asr.recognition.recogniser import WINDOW, Decoding, decode, observe
@@ -26,6 +26,9 @@ from asr.scoring.calibration import Calibration
 from asr.scoring.calibration import calibrate as measure
 from asr.text import normalise
 from asr.tokens import describe
+
+if TYPE_CHECKING:
+    from asr.model.acoustic import AcousticModel
 
 #: Wraps a list of things to do, named and counted, to show how far it is.
 Progress = Callable[[str, Iterable[Any], int], Iterable[Any]]
@@ -99,7 +102,7 @@ class Tuning:
 
 
 def tune(
-    model: AcousticModel,
+    model: Acoustics,
     manifest: Path,
     options: SearchOptions,
     *,
@@ -153,7 +156,7 @@ def tune(
 
 
 def hear(
-    model: AcousticModel,
+    model: Acoustics,
     manifest: Path,
     *,
     batch_seconds: float,
@@ -201,7 +204,7 @@ def _text(utterance: Utterance) -> str:
 
 
 def _tune_search(
-    model: AcousticModel,
+    model: Acoustics,
     found: Tuning,
     decoding: Decoding,
     options: SearchOptions,
@@ -257,7 +260,7 @@ def _counts(dev: Dev, texts: Sequence[str]) -> tuple[Counts, ...]:
 
 
 def _sureness(
-    model: AcousticModel, dev: Dev, decoding: Decoding, run: Callable[..., Any]
+    model: Acoustics, dev: Dev, decoding: Decoding, run: Callable[..., Any]
 ) -> Sureness | None:
     """Fit confidences to what was right, and see how well that does for others.
 
@@ -297,7 +300,7 @@ def _sureness(
     return Sureness(raw=raw, calibrated=calibrated, factors=calibrate(rows, verdict))
 
 
-def save_tuned(path: Path, model: AcousticModel, tuning: Tuning) -> None:
+def save_tuned(path: Path, model: "AcousticModel", tuning: Tuning) -> None:
     """Write the model with the settings that were found, whole or not at all.
 
     Raises:

@@ -24,8 +24,9 @@ from asr.augment.effects import (
 )
 from asr.augment.recordings import NO_RECORDINGS, Recordings
 from asr.augment.waveform import change_speed
+from asr.batching import cut_batches
 from asr.config import Config
-from asr.features import cut_batches, pad_samples
+from asr.features import pad_samples
 from asr.lengths import output_frames
 from asr.training.examples import Example
 

@@ -1,0 +1,62 @@
+"""What recognition asks of an acoustic model, whatever it is run with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from asr.audio import Samples
+from asr.config import Config
+from asr.errors import ModelError
+from asr.model.file import find_model, load_model
+from asr.model.onnx_file import is_onnx
+from asr.tokens import Tokens
+
+
+class Acoustics(Protocol):
+    """A model: trained weights in PyTorch, or an exported file in ONNX Runtime."""
+
+    @property
+    def config(self) -> Config:
+        """What it was trained with."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """What it writes with."""
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What training and tuning wrote about themselves."""
+
+    def hear(self, signals: Sequence[Samples]) -> list[npt.NDArray[np.float32]]:
+        """Return natural log-probabilities of each signal, (T', V), blank at 0.
+
+        Args:
+            signals: At the config's sample rate, in [-1, 1]; they are one batch.
+        """
+
+
+def load_acoustics(path: Path, device: str = "auto") -> Acoustics:
+    """Return the model of a file or an experiment's folder.
+
+    Only what it is run with is imported: no torch for an exported model.
+
+    Args:
+        path: ``model.onnx`` (asr export), another model file, or a folder.
+        device: cpu or cuda; auto takes a GPU where there is one and torch runs.
+
+    Raises:
+        ModelError: If it is missing, damaged, of another kind, or the device is.
+    """
+    path = find_model(path)
+    if is_onnx(path):
+        from asr.model.onnx_model import OnnxModel
+
+        if device not in ("auto", "cpu"):
+            raise ModelError(f"--device {device}: {path} is run on the CPU; use cpu")
+        return OnnxModel(path)
+    from asr.model.device import choose_device
+
+    return load_model(path, choose_device(device))

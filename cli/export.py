@@ -1,0 +1,35 @@
+"""``asr export``: a model as one ONNX file that starts at once."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def export(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="Experiment folder or model file."),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="File to write.")],
+    precision: Annotated[
+        Literal["float32", "int8"],
+        typer.Option(help="Of the weights; int8 is a quarter of the size."),
+    ] = "float32",
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="AUDIO|MANIFEST", help="Recordings to compare both models on."
+        ),
+    ] = None,
+) -> None:
+    """Write a model as one ONNX file, for asr transcribe and asr align.
+
+    It needs no PyTorch to run: a transcript comes sooner, as nothing large has
+    to be imported. Both models are run and compared, on noise and on --check;
+    in float32 they have to agree, else nothing is written.
+    """
+    from asr.recognition.export import describe, export_model
+
+    made = export_model(model, out, precision=precision, check=check)
+    typer.echo(describe(made))

@@ -1,0 +1,148 @@
+"""How soon a transcript is there, and how much audio a second: ``make bench``.
+
+Weights are random, as nothing here depends on them: 4 bidirectional layers of 320 LSTM
+units a direction, 9 million weights. The sound is noise; RECORDING names speech to take
+instead, as pocketsphinx takes its time over words.
+
+Whole processes are timed, from the shell's point of view, with the files in the
+system's cache. pocketsphinx (`pip install pocketsphinx`) is a recogniser made to be
+small, here with the English model that comes with it, in a few lines of Python.
+"""
+
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from asr.manifest import Utterance
+from asr.model.acoustic import AcousticModel
+from asr.model.file import save_model
+from asr.recognition.acoustics import load_acoustics
+from asr.recognition.export import export_model
+from asr.recognition.recogniser import transcribe
+from asr.settings import load_config
+from asr.tokens import BLANK, Tokens
+from tests.benchmarks.turns import report, take_turns
+
+pytest.importorskip("onnx")
+ROOT = Path(__file__).parents[2]
+RATE, SECONDS = 16000, 5
+POCKETSPHINX = """
+import sys, soundfile
+from pocketsphinx import Decoder
+decoder = Decoder(samprate=16000)
+decoder.start_utt()
+samples, _ = soundfile.read(sys.argv[1], dtype="int16")
+decoder.process_raw(samples.tobytes(), full_utt=True)
+decoder.end_utt()
+print(decoder.hyp().hypstr)
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """The model file, and it exported in both precisions, by name."""
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(0)
+    config = load_config(None, ["model.layers=4", "model.hidden=320"])
+    letters = Tokens((BLANK, *" 'abcdefghijklmnopqrstuvwxyz"))
+    model = AcousticModel(config, letters).eval()
+    paths = {"PyTorch": folder / "model.safetensors"}
+    save_model(paths["PyTorch"], model)
+    for precision in ("float32", "int8"):
+        paths[f"exported, {precision}"] = folder / f"{precision}.onnx"
+        export_model(
+            paths["PyTorch"], folder / f"{precision}.onnx", precision=precision
+        )
+    print(f"\n{model.num_parameters():,} weights")
+    for name, path in paths.items():
+        print(f"  {name:<20} {path.stat().st_size / 1e6:5.1f} MB")
+    return paths
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """Five seconds."""
+    path = tmp_path_factory.mktemp("sound") / "five.wav"
+    if "RECORDING" in os.environ:
+        samples, rate = soundfile.read(os.environ["RECORDING"])
+        assert rate == RATE and len(samples) >= SECONDS * RATE
+    else:
+        samples = 0.1 * np.random.default_rng(0).standard_normal(SECONDS * RATE)
+    soundfile.write(path, samples[: SECONDS * RATE], RATE)
+    return path
+
+
+def command(*arguments):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def run():
+        before = os.times()
+        subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            check=True,
+            capture_output=True,
+            cwd=ROOT,
+            env=environment,
+        )
+        after = os.times()
+        spent.append(
+            after.children_user
+            + after.children_system
+            - before.children_user
+            - before.children_system
+        )
+
+    spent = run.spent = []
+    return run
+
+
+def test_cold_start(models, recording):
+    """A file of five seconds, from the command to its end."""
+    contestants = {
+        name: command("-m", "cli", "transcribe", recording, "--model", path)
+        for name, path in models.items()
+    }
+    contestants["python -c 'import torch'"] = command("-c", "import torch")
+    contestants["python -c 'import numpy'"] = command("-c", "import numpy")
+    if importlib.util.find_spec("pocketsphinx"):
+        contestants["pocketsphinx"] = command("-c", POCKETSPHINX, recording)
+    times = take_turns(contestants, rounds=5)
+    report(f"whole process, {SECONDS} s of audio", times, "PyTorch")
+    for name, run in contestants.items():
+        print(f"  {name:<28} {statistics.median(run.spent):.2f} s of a core")
+    middle = {name: statistics.median(values) for name, values in times.items()}
+    assert middle["exported, int8"] < middle["PyTorch"] / 2
+    if "pocketsphinx" in middle:
+        assert middle["exported, int8"] < middle["pocketsphinx"]
+
+
+def test_throughput(models, tmp_path):
+    """Three minutes in files of 3 to 15 s, read and decoded too; models are loaded."""
+    rng = np.random.default_rng(0)
+    utterances = []
+    for n in range(20):
+        path = tmp_path / f"{n}.flac"
+        soundfile.write(path, 0.1 * rng.standard_normal((3 + n % 13) * RATE), RATE)
+        utterances.append(Utterance(id=str(n), audio=path))
+    seconds = sum(3 + n % 13 for n in range(20))
+
+    def transcriber(path):
+        model = load_acoustics(path, "cpu")
+        return lambda: list(transcribe(model, utterances))
+
+    contestants = {name: transcriber(path) for name, path in models.items()}
+    times = take_turns(contestants, rounds=5)
+    report(f"{seconds} s of audio in batches of a minute", times, "PyTorch")
+    for name, values in times.items():
+        print(f"  {name:<20} {seconds / statistics.median(values):.0f} x real time")
+    assert statistics.median(times["exported, int8"]) < statistics.median(
+        times["PyTorch"]
+    )
