@@ -20,6 +20,7 @@ from asr.model.file import MODEL_NAME, save_model
 from asr.settings import dump_toml
 from asr.training.examples import Notify
 from asr.training.progress import Progress
+from asr.training.report import REPORT_NAME, write_report
 from asr.training.state import DamagedStateError, State, load_state, write_state
 
 STATE_NAME = "last.safetensors"
@@ -31,7 +32,7 @@ WORST_NAME = "worst.jsonl"
 #: In the order in which another run's files make way: what it could be taken for first.
 _NAMES = (
     *(STATE_NAME, PREVIOUS_NAME, MODEL_NAME, BEST_NAME),
-    *(METRICS_NAME, WORST_NAME, CONFIG_NAME),
+    *(METRICS_NAME, REPORT_NAME, WORST_NAME, CONFIG_NAME),
 )
 #: What safetensors writes to before it gives a file the name it was told.
 _SAFETENSORS_TEMPORARY = re.compile(r"\.tmp[0-9A-Za-z]{6}")
@@ -150,7 +151,7 @@ class Folder:
         self._written = time.monotonic()
 
     def settle(self, model: AcousticModel, progress: Progress) -> None:
-        """Bring into line what follows from the state: the metrics, the best model.
+        """Bring into line what follows from the state: metrics, page, the best model.
 
         Args:
             model: As it is in the state.
@@ -163,10 +164,20 @@ class Folder:
             return
         rows = [json.dumps(row) + "\n" for row in progress.history]
         write_text(self.path / METRICS_NAME, "".join(rows))
+        self.report(progress)
         at_best = progress.best_epoch == progress.epoch and not progress.running.steps
         if at_best and not self.has_model():
             model.summary = progress.best_summary
             save_model(self.path / BEST_NAME, model)
+
+    def report(self, progress: Progress) -> None:
+        """Write the page of the training, with the worst utterances if they are there.
+
+        Raises:
+            FileError: If it cannot be written.
+            ManifestError: If the list of the worst utterances is damaged.
+        """
+        write_report(self.path, self.config, progress, self.path / WORST_NAME)
 
     def finish(self, notify: Notify) -> Path:
         """Give the best model its final name and return it.

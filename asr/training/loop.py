@@ -124,6 +124,7 @@ class Trainer:
         """
         if (self.folder.path / BEST_NAME).exists():
             self._list_worst()
+        self.folder.report(self.progress)
         return self.folder.finish(self.monitor.note)
 
     def _list_worst(self) -> None:
@@ -341,4 +342,8 @@ def _metrics_row(report: EpochReport, progress: Progress) -> dict[str, Any]:
         "total_seconds": round(progress.seconds, 2),
         "speed": round(report.speed, 1),
         "peak_memory": round(peak_memory(), 1),
+        "samples": [
+            {"id": s.id, "ref": s.reference, "hyp": s.hypothesis}
+            for s in report.samples
+        ],
     }
