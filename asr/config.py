@@ -216,6 +216,8 @@ class TrainConfig:
     """Stop after so many epochs that were not the best on dev; 0 never."""
     checkpoint_minutes: float = 5.0
     """Save the state so often, besides at each epoch's end; 0 only there."""
+    tensorboard: bool = False
+    """Write the curves for TensorBoard too, to EXP/tensorboard; needs the package."""
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "train.epochs", "1 or more")

@@ -143,14 +143,19 @@ def _error_kind(floor: float) -> _Kind:
         shown = [max(value, floor) for value in values]
         if is_wide(shown):
             return log_axis("of the dev set", shown, short_percent, room=0.03)
-        return linear_axis("of the dev set", [*values, 0.0], short_percent, room=0.03)
+        return linear_axis(
+            "of the dev set", values, short_percent, room=0.05, from_zero=True
+        )
 
     return _Kind(title="Errors", form=short_percent, scale=scale)
 
 
 def _gradient_kind() -> _Kind:
     def scale(values: list[float]) -> Axis:
-        positive = [value for value in values if value > 0] or [1.0]
+        # On a logarithmic axis, what has vanished altogether is at its lower end.
+        positive = [value for value in values if value > 0]
+        if not positive:
+            return linear_axis("norm before clipping", values, _exact, from_zero=True)
         return log_axis("norm before clipping", positive, power, room=0.03)
 
     return _Kind(title="Gradient", form=_exact, scale=scale)
@@ -165,7 +170,7 @@ def _shares(title: str, unit: str) -> _Kind:
 
 def _from_zero(title: str, unit: str, form: Callable[[float], str]) -> _Kind:
     def scale(values: list[float]) -> Axis:
-        return linear_axis(unit, [*values, 0.0], form)
+        return linear_axis(unit, values, form, room=0.05, from_zero=True)
 
     return _Kind(title=title, form=form, scale=scale)
 

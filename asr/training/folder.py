@@ -18,6 +18,7 @@ from asr.files import remove_leftovers, replacing, write_text
 from asr.model.acoustic import AcousticModel
 from asr.model.file import MODEL_NAME, save_model
 from asr.settings import dump_toml
+from asr.training.events import EVENTS_NAME, Events, clear_events
 from asr.training.examples import Notify
 from asr.training.progress import Progress
 from asr.training.report import REPORT_NAME, write_report
@@ -52,6 +53,7 @@ class Folder:
         self.config = config
         self.ours = False
         self._written = time.monotonic()
+        self._events = Events(path / EVENTS_NAME)
 
     def require_writable(self) -> None:
         """Find out now, not after the first epoch.
@@ -146,6 +148,7 @@ class Folder:
             if not self.ours:
                 for name in _NAMES:
                     (self.path / name).unlink(missing_ok=True)
+                clear_events(self.path / EVENTS_NAME)
                 write_text(self.path / CONFIG_NAME, dump_toml(self.config))
         self.ours = True
         self._written = time.monotonic()
@@ -165,6 +168,8 @@ class Folder:
         rows = [json.dumps(row) + "\n" for row in progress.history]
         write_text(self.path / METRICS_NAME, "".join(rows))
         self.report(progress)
+        if self.config.train.tensorboard:
+            self._events.follow(progress.history)
         at_best = progress.best_epoch == progress.epoch and not progress.running.steps
         if at_best and not self.has_model():
             model.summary = progress.best_summary

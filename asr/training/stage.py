@@ -9,6 +9,7 @@ from asr.config import Config
 from asr.errors import FileError, TrainingError
 from asr.model.acoustic import AcousticModel
 from asr.tokens import build_tokens
+from asr.training.events import require_tensorboard
 from asr.training.examples import (
     Data,
     check_examples,
@@ -35,10 +36,11 @@ def train(
     """Train a model on ``data/train.jsonl``, choosing the epoch by ``data/dev.jsonl``.
 
     Writes to ``out``: ``config.toml`` (resolved), ``metrics.jsonl`` (one line an
-    epoch), ``best.safetensors`` (the best model so far), ``last.safetensors`` (the
-    state to resume from), ``previous.safetensors`` (the state before, should that one
-    be damaged) and, at the very end, ``worst.jsonl`` (the training utterances that the
-    model finds least likely) and ``model.safetensors``.
+    epoch), ``report.html`` (the same to look at), ``best.safetensors`` (the best model
+    so far), ``last.safetensors`` (the state to resume from), ``previous.safetensors``
+    (the state before, should that one be damaged), event files in ``tensorboard`` where
+    they are wanted and, at the very end, ``worst.jsonl`` (the training utterances that
+    the model finds least likely) and ``model.safetensors``.
 
     Args:
         data: Folder that ``asr prep`` wrote.
@@ -59,6 +61,8 @@ def train(
         TrainingStopped: If the monitor asked it to end; its state is saved.
     """
     monitor = monitor or Monitor()
+    if config.train.tensorboard:
+        require_tensorboard()
     texts, dev_texts = (
         read_labelled(data / name, config, skip_bad=skip_bad, notify=monitor.note)
         for name in ("train.jsonl", "dev.jsonl")
