@@ -37,7 +37,10 @@ def train(
         str, typer.Option(help="cpu or cuda; auto takes a GPU where there is one.")
     ] = "auto",
 ) -> None:
-    """Train an acoustic model with CTC; the epoch that does best on dev is kept."""
+    """Train an acoustic model with CTC; the epoch that does best on dev is kept.
+
+    EXP/report.html shows how it goes, and is written anew after each epoch.
+    """
     from asr.settings import load_config
 
     resolved = load_config(config, settings or [])

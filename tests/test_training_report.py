@@ -95,7 +95,7 @@ def test_how_far_it_is(tmp_path):
 
 def test_what_was_heard_epoch_by_epoch(tmp_path):
     rows = metrics_rows(5, ref="one two three")
-    heard = ["", "", "one too", "one two three four", "one two three four"]
+    heard = ["", "", "one too three", "one two three four", "one two three four"]
     for row, hyp in zip(rows, heard, strict=True):
         row["samples"][0]["hyp"] = hyp
     shown = page_of(tmp_path, rows).shown
@@ -106,7 +106,8 @@ def test_what_was_heard_epoch_by_epoch(tmp_path):
     assert expected in shown
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert '<i class="i">four</i>' in html
-    assert 'one <i class="s">too</i> <i class="d">three</i>' in html
+    assert 'one <i class="s">too</i> three' in html
+    assert '<i class="d">one</i> <i class="d">two</i> <i class="d">three</i>' in html
     many = metrics_rows(100)
     shown = page_of(tmp_path, many).shown
     assert "12 of 100 stretches of epochs" in shown
