@@ -246,6 +246,8 @@ class TrainConfig:
     """Save the state so often, besides at each epoch's end; 0 only there."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of the network on a GPU; ``auto`` is bfloat16. A CPU computes in float32."""
+    tensorboard: bool = False
+    """Write the curves for TensorBoard too, to EXP/tensorboard; needs the package."""
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "train.epochs", "1 or more")

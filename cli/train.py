@@ -50,6 +50,8 @@ def train(
 ) -> None:
     """Train an acoustic model with CTC; the epoch that does best on dev is kept.
 
+    EXP/report.html shows how it goes, and is written anew after each epoch.
+
     torchrun --nproc-per-node N -m asr.cli train ... trains in N processes.
     """
     import os

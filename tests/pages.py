@@ -91,6 +91,7 @@ def assert_safe(page):
         *("em", "strong", "figure", "svg", "text", "tspan", "rect", "line", "ul", "li"),
         *("details", "summary", "img", "audio", "label", "input", "select", "option"),
         *("button", "ol", "i", "circle", "polyline", "figcaption", "pre"),
+        "caption",
     }
     assert {tag for tag, _ in page.elements} <= known
     for tag, attributes in page.elements:

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from asr.comparison.charts import linear_axis, log_axis, value_axis
 from asr.comparison.facets import MOST, facets, free_columns
 from asr.comparison.figures import (
     cost_charts,
@@ -206,28 +205,6 @@ def test_reach_is_the_mean_over_seeds(tmp_path):
     )
     assert found.horizons[0.1][1] is None
     assert mean_reach([]) is None
-
-
-def test_axes():
-    axis = linear_axis("x", [2.0, 3.0], str, from_zero=True)
-    assert (axis.place(0), axis.place(3.0), axis.place(9)) == (0, 1, 1)
-    same = linear_axis("x", [5.0, 5.0], str)
-    assert same.place(5.0) == pytest.approx(0.5)
-    nothing = linear_axis("x", [0.0], str)
-    assert 0 <= nothing.place(0.0) <= 1
-    assert nothing.ticks
-    log = log_axis("y", [0.01, 1.0], "{:g}".format)
-    assert log.place(0.1) == pytest.approx(0.5)
-    assert log.place(0.0) == 0
-    assert {"0.01", "0.1", "1"} <= {label for _, label in log.ticks}
-    assert 2 <= len(log_axis("y", [0.12, 0.8], str).ticks) <= 7
-    assert len(log_axis("y", [1e-9, 1.0], str).ticks) <= 7
-    assert log_axis("y", [0.5], str).ticks
-    values = value_axis("layers", [1, 2, 4, 8, 16], str)
-    assert values.log
-    assert [label for _, label in values.ticks] == ["1", "2", "4", "8", "16"]
-    assert not value_axis("layers", [1, 2, 3], str).log
-    assert not value_axis("dropout", [0.0, 0.9], str).log
 
 
 def page_of(folder, comparison):

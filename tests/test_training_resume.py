@@ -25,6 +25,7 @@ EVERY_STEP = "train.checkpoint_minutes=1e-9"
 FILES = {
     *("config.toml", "metrics.jsonl", "model.safetensors"),
     *("last.safetensors", "previous.safetensors", "worst.jsonl"),
+    "report.html",
 }
 
 pytestmark = pytest.mark.usefixtures("one_thread")

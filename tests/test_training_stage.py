@@ -70,6 +70,7 @@ def test_what_a_training_leaves_behind(prepared, settings, tmp_path):
     assert {path.name for path in out.iterdir()} == {
         *("config.toml", "metrics.jsonl", "model.safetensors"),
         *("last.safetensors", "previous.safetensors", "worst.jsonl"),
+        "report.html",
     }
     assert (out / "config.toml").read_text(encoding="utf-8") == dump_toml(wanted)
     assert load_config(out / "config.toml") == wanted
@@ -80,10 +81,13 @@ def test_what_a_training_leaves_behind(prepared, settings, tmp_path):
             *("version", "epoch", "loss", "dev_loss", "dev_wer", "dev_cer"),
             *("learning_rate", "grad_norm", "grad_norms", "clipped", "skipped"),
             *("blank_share", "empty_share", "seconds", "total_seconds", "speed"),
-            "peak_memory",
+            *("peak_memory", "samples"),
         }
         assert row["loss"] == pytest.approx(report.loss, abs=1e-5)
         assert row["dev_wer"] == pytest.approx(report.score.wer, abs=1e-5)
+        assert [(s["id"], s["ref"], s["hyp"]) for s in row["samples"]] == [
+            (s.id, s.reference, s.hypothesis) for s in report.samples
+        ]
     assert rows(out)[-1]["total_seconds"] >= rows(out)[0]["seconds"]
 
     best = min(monitor.reports, key=lambda r: (r.score.wer, r.dev_loss))

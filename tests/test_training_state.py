@@ -147,7 +147,9 @@ def test_every_cut_is_seen(config, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "setting", ["train.checkpoint_minutes=9", "decoding.beam=3"], ids=str
+    "setting",
+    ["train.checkpoint_minutes=9", "train.tensorboard=true", "decoding.beam=3"],
+    ids=str,
 )
 def test_settings_without_a_part_in_the_weights_may_change(
     config, tiny, tmp_path, setting

@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 
 from asr.settings import load_config
 from asr.training.monitor import Monitor
+from asr.training.progress import Progress
 
 TIMES = ("seconds", "total_seconds", "speed", "peak_memory")
 
@@ -72,3 +73,39 @@ def shorten(prepared, folder, count):
         (folder / f"{split}.jsonl").write_text(
             "".join(json.dumps(row) + "\n" for row in lines), encoding="utf-8"
         )
+
+
+def metrics_rows(epochs, *, layers=3, ref="one two three", hyps=("one", "one two")):
+    """Return rows of metrics as a training of so many epochs leaves them."""
+    return [
+        {
+            **{"version": "0.1.0", "epoch": n, "loss": 3 / n, "dev_loss": 4 / n},
+            **{"dev_wer": 1 / n, "dev_cer": 0.5 / n, "learning_rate": 0.002 / n},
+            **{"grad_norm": 5 / n, "clipped": 1 / (n + 1), "skipped": 0},
+            "grad_norms": {
+                **{"subsampling": 1.0, "output": 2.0},
+                **{f"recurrent.{k}": (k + 1) / n for k in range(layers)},
+            },
+            **{"blank_share": 0.7, "empty_share": 0.1, "seconds": 61.0},
+            **{"total_seconds": 61.0 * n, "speed": 40.0, "peak_memory": 500.0 + n},
+            "samples": [{"id": "u1", "ref": ref, "hyp": hyps[n % len(hyps)]}],
+        }
+        for n in range(1, epochs + 1)
+    ]
+
+
+def progress_of(rows, best=None):
+    """Return the progress of a training with these rows; the last is the best."""
+    row = rows[(best or len(rows)) - 1]
+    return Progress(
+        epoch=len(rows),
+        seconds=rows[-1]["total_seconds"],
+        best_wer=row["dev_wer"],
+        best_loss=row["dev_loss"],
+        best_epoch=row["epoch"],
+        best_summary={
+            **{"utterances": 843, "hours": 0.63, "weights": 4512345},
+            **{"dev_words": 512, "epoch": row["epoch"]},
+        },
+        history=rows,
+    )

@@ -5,7 +5,12 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
-from asr.comparison.charts import (
+from asr.comparison.experiments import Experiment
+from asr.comparison.facets import MOST, Facet, facets, free_columns
+from asr.comparison.reach import Reach
+from asr.comparison.rows import Column, Row, label_of, shown
+from asr.pages.display import decimal, duration, number, percent, power, short_percent
+from asr.pages.lines import (
     Axis,
     Chart,
     Dot,
@@ -15,17 +20,10 @@ from asr.comparison.charts import (
     log_axis,
     value_axis,
 )
-from asr.comparison.experiments import Experiment
-from asr.comparison.facets import MOST, Facet, facets, free_columns
-from asr.comparison.reach import Reach
-from asr.comparison.rows import Column, Row, label_of, shown
-from asr.pages.display import decimal, duration, number, percent
 from asr.scoring.statistics import Interval
 
 #: Share of the gradient at k = 0 below which nothing is drawn.
 _FLOOR = 1e-6
-#: Digits as exponents are written.
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 #: Rows with intervals on a chart of dots, at most: more hide each other.
 _MOST_INTERVALS = 24
 
@@ -38,7 +36,7 @@ def wer_axis(rows: Sequence[Row], name: str) -> Axis:
     values = values or [0.0, 1.0]
     # From 0, unless that would leave most of it empty.
     near = min(values) < 0.6 * max(values)
-    return linear_axis(name, values, _percent, room=0.05, from_zero=near)
+    return linear_axis(name, values, short_percent, room=0.05, from_zero=near)
 
 
 def interval_of(row: Row) -> Interval | None:
@@ -64,7 +62,7 @@ def training_curves(rows: Sequence[Row], columns: Sequence[Column]) -> list[Char
         decimal,
         from_zero=True,
     )
-    up = log_axis("dev WER", [max(wer, floor) for _, wer in points], _percent)
+    up = log_axis("dev WER", [max(wer, floor) for _, wer in points], short_percent)
 
     def series(name: str, colour: int, row: Row) -> Series:
         return Series(
@@ -152,7 +150,7 @@ def reach_charts(rows: Sequence[Row], columns: Sequence[Column]) -> list[Chart]:
         return []
     milliseconds = [1000 * s for reach in reaches.values() for s in reach.relative]
     across = linear_axis("k, ms (below 0: the future)", milliseconds, decimal)
-    up = log_axis("share of k = 0", [*shares, 1.0], _power)
+    up = log_axis("share of k = 0", [*shares, 1.0], power)
 
     def series(name: str, colour: int, row: Row) -> Series:
         lines: list[list[tuple[float, float]]] = [[]]
@@ -199,7 +197,7 @@ def _layer_charts(
 ) -> list[Chart]:
     layers = [float(n) for n in range(1, deepest + 1)]
     across = value_axis("layer, from the lowest", layers, number)
-    up = log_axis("norm of the gradient", positive, _power, room=0.05)
+    up = log_axis("norm of the gradient", positive, power, room=0.05)
 
     def series(name: str, colour: int, row: Row) -> Series:
         dots = [
@@ -357,22 +355,9 @@ def _rate(row: Row) -> str:
     return f"WER {percent(row.rates.wer)}"
 
 
-def _percent(rate: float) -> str:
-    return f"{decimal(100 * rate)} %"
-
-
 def _compact(count: float) -> str:
     """Return a count as an axis has it: 300k, 1.5M."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if count >= size:
             return f"{count / size:.3g}{letter}"
     return f"{count:g}"
-
-
-def _power(value: float) -> str:
-    """Return a number of any size: 0.02, 10⁻⁵."""
-    if 1e-3 <= value < 1e4:
-        return f"{value:g}"
-    digits, _, exponent = f"{value:.0e}".partition("e")
-    power = f"10{str(int(exponent)).translate(_RAISED)}"
-    return power if digits == "1" else f"{digits}·{power}"

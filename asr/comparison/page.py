@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asr.comparison.charts import Axis, Dot
 from asr.comparison.figures import (
     cost_charts,
     interval_of,
@@ -20,6 +19,7 @@ from asr.comparison.rows import Row
 from asr.comparison.stage import Comparison
 from asr.comparison.tables import fields, measured
 from asr.pages.display import percent, plain, plural, points
+from asr.pages.lines import Axis, Dot
 from asr.pages.template import write_filled
 
 PAGE = "compare.html"

@@ -2,20 +2,22 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from asr.comparison.experiments import Experiment
 from asr.comparison.rates import Rates
 from asr.comparison.reach import Reach, mean_reach
-from asr.config import Config, DecodingConfig
 from asr.errors import ComparisonError
 from asr.settings import flat_settings
 
 #: What a row's experiments may differ in: luck, what comes after training, and what
 #: changes no number.
-_APART = ("seed", "decoding.", "train.checkpoint_minutes", "model.equations")
+_APART = (
+    *("seed", "decoding.", "train.checkpoint_minutes", "train.tensorboard"),
+    "model.equations",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,9 +160,8 @@ def shown(value: Any) -> str:
     return str(value) or '""'
 
 
-def _key(experiment: Experiment) -> tuple[Config, int, float]:
-    config = replace(experiment.config, seed=0, decoding=DecodingConfig())
-    return config, experiment.utterances, experiment.hours
+def _key(experiment: Experiment) -> tuple[tuple[str, Any], ...]:
+    return tuple(settings_of(experiment).items())
 
 
 def _order(value: Any) -> tuple[int, Any]:

@@ -5,6 +5,8 @@ import unicodedata
 
 from markupsafe import Markup, escape
 
+#: Digits as exponents are written.
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 #: Joiners that shape the letters of Arabic and Indic scripts: left as they are there.
 _JOINERS = "\u200c\u200d"
 
@@ -58,6 +60,28 @@ def percent(rate: float | None, places: int = 2) -> str:
     """
     shown = points(rate, places)
     return shown if shown == "–" else f"{shown} %"
+
+
+def short_percent(rate: float) -> str:
+    """Return a rate in per cent with no more places than it needs, as on an axis.
+
+    >>> short_percent(0.5), short_percent(0.0123)
+    ('50 %', '1.23 %')
+    """
+    return f"{decimal(100 * rate)} %"
+
+
+def power(value: float) -> str:
+    """Return a number of any size, as on a logarithmic axis.
+
+    >>> power(0.02), power(2e-5), power(100000)
+    ('0.02', '2·10⁻⁵', '10⁵')
+    """
+    if 1e-3 <= value < 1e4:
+        return f"{value:g}"
+    digits, _, exponent = f"{value:.0e}".partition("e")
+    raised = f"10{str(int(exponent)).translate(_RAISED)}"
+    return raised if digits == "1" else f"{digits}·{raised}"
 
 
 def signed(rate: float | None) -> str:

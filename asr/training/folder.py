@@ -17,8 +17,10 @@ from asr.files import remove_leftovers, replacing, write_text
 from asr.model.acoustic import AcousticModel
 from asr.model.file import MODEL_NAME, save_model
 from asr.settings import dump_toml
+from asr.training.events import EVENTS_NAME, Events, clear_events
 from asr.training.examples import Notify
 from asr.training.progress import Progress
+from asr.training.report import REPORT_NAME, write_report
 from asr.training.state import DamagedStateError, State, load_state
 
 STATE_NAME = "last.safetensors"
@@ -30,7 +32,7 @@ WORST_NAME = "worst.jsonl"
 #: In the order in which another run's files make way: what it could be taken for first.
 _NAMES = (
     *(STATE_NAME, PREVIOUS_NAME, MODEL_NAME, BEST_NAME),
-    *(METRICS_NAME, WORST_NAME, CONFIG_NAME),
+    *(METRICS_NAME, REPORT_NAME, WORST_NAME, CONFIG_NAME),
 )
 #: What safetensors writes to before it gives a file the name it was told.
 _SAFETENSORS_TEMPORARY = re.compile(r"\.tmp[0-9A-Za-z]{6}")
@@ -52,6 +54,7 @@ class Folder:
         self.config = config
         self.ours = False
         self._written = time.monotonic()
+        self._events = Events(path / EVENTS_NAME)
 
     def require_writable(self) -> None:
         """Find out now, not after the first epoch.
@@ -149,12 +152,13 @@ class Folder:
                 for name in _NAMES:
                     (self.path / name).unlink(missing_ok=True)
                 self.keep_epochs(averaged)
+                clear_events(self.path / EVENTS_NAME)
                 write_text(self.path / CONFIG_NAME, dump_toml(self.config))
         self.ours = True
         self._written = time.monotonic()
 
     def settle(self, model: AcousticModel, progress: Progress) -> None:
-        """Bring into line what follows from the state: the metrics, the best model.
+        """Bring into line what follows from the state: metrics, page, the best model.
 
         Args:
             model: As it is in the state.
@@ -167,6 +171,9 @@ class Folder:
             return
         rows = [json.dumps(row) + "\n" for row in progress.history]
         write_text(self.path / METRICS_NAME, "".join(rows))
+        self.report(progress)
+        if self.config.train.tensorboard:
+            self._events.follow(progress.history)
         at_best = progress.best_epoch == progress.epoch and not progress.running.steps
         if at_best and not self.has_model():
             model.summary = progress.best_summary
@@ -182,6 +189,15 @@ class Folder:
         for path in self.path.glob("epoch-*.safetensors"):
             if _EPOCH.fullmatch(path.name) and path not in kept:
                 path.unlink(missing_ok=True)
+
+    def report(self, progress: Progress) -> None:
+        """Write the page of the training, with the worst utterances if they are there.
+
+        Raises:
+            FileError: If it cannot be written.
+            ManifestError: If the list of the worst utterances is damaged.
+        """
+        write_report(self.path, self.config, progress, self.path / WORST_NAME)
 
     def finish(self, notify: Notify) -> Path:
         """Give the best model its final name and return it.

@@ -131,6 +131,7 @@ class Trainer:
         if (self.folder.path / BEST_NAME).exists():
             self._average_best()
             self._list_worst()
+        self.folder.report(self.progress)
         model = self.folder.finish(self.monitor.note)
         self.folder.keep_epochs([])
         return model

@@ -71,6 +71,10 @@ def metrics_row(report: EpochReport, progress: Progress) -> dict[str, Any]:
         "total_seconds": round(progress.seconds, 2),
         "speed": round(report.speed, 1),
         "peak_memory": round(peak_memory(), 1),
+        "samples": [
+            {"id": s.id, "ref": s.reference, "hyp": s.hypothesis}
+            for s in report.samples
+        ],
     }
     for name, part in report.parts.items():
         row[f"{name}_loss"] = round(part, 5)

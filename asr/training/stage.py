@@ -11,6 +11,7 @@ from asr.model.acoustic import AcousticModel
 from asr.model.device import repeatable
 from asr.model.file import MODEL_NAME
 from asr.tokens import build_tokens
+from asr.training.events import require_tensorboard
 from asr.training.examples import (
     Data,
     Notify,
@@ -43,10 +44,11 @@ def train(
     """Train a model on ``data/train.jsonl``, choosing the epoch by ``data/dev.jsonl``.
 
     Writes to ``out``: ``config.toml`` (resolved), ``metrics.jsonl`` (one line an
-    epoch), ``best.safetensors`` (the best model so far), ``last.safetensors`` (the
-    state to resume from), ``previous.safetensors`` (the state before, should that one
-    be damaged) and, at the very end, ``worst.jsonl`` (the training utterances that the
-    model finds least likely) and ``model.safetensors``.
+    epoch), ``report.html`` (the same to look at), ``best.safetensors`` (the best model
+    so far), ``last.safetensors`` (the state to resume from), ``previous.safetensors``
+    (the state before, should that one be damaged), event files in ``tensorboard`` where
+    they are wanted and, at the very end, ``worst.jsonl`` (the training utterances that
+    the model finds least likely) and ``model.safetensors``.
 
     Args:
         data: Folder that ``asr prep`` wrote.
@@ -77,6 +79,8 @@ def train(
     monitor = monitor or Monitor()
     if init is not None:
         require_kept(init, out)
+    if config.train.tensorboard:
+        require_tensorboard()
     with repeatable(deterministic), joined_processes(device) as processes:
         model, found = build(data, config, init, skip_bad=skip_bad, notify=monitor.note)
         folder = Folder(out, config)

@@ -209,8 +209,11 @@ def _require_same_start(folder: Path, before: str, now: str) -> None:
 
 def _without_part(before: Config, now: Config) -> Config:
     """Return ``before`` with what has no part in a training's numbers as it is now."""
-    minutes = now.train.checkpoint_minutes
-    train = replace(before.train, checkpoint_minutes=minutes)
+    train = replace(
+        before.train,
+        checkpoint_minutes=now.train.checkpoint_minutes,
+        tensorboard=now.train.tensorboard,
+    )
     return replace(before, decoding=now.decoding, train=train)
 
 

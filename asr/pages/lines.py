@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from asr.pages.charts import round_ticks
+from asr.pages.charts import round_step, round_ticks
 
 #: A place on an axis, from 0 to 1, and what stands there.
 Tick = tuple[float, str]
@@ -74,7 +74,6 @@ class Series:
         name: What it is.
         colour: Its number.
         lines: Places to be joined, each a line of its own.
-        faint: Of lines that matter less.
         dots: Values to be marked.
         small: Values to be marked small.
     """
@@ -82,7 +81,6 @@ class Series:
     name: str
     colour: int
     lines: list[list[tuple[float, float]]] = field(default_factory=list)
-    faint: list[list[tuple[float, float]]] = field(default_factory=list)
     dots: list[Dot] = field(default_factory=list)
     small: list[Dot] = field(default_factory=list)
 
@@ -158,6 +156,16 @@ def log_axis(
     labels = labels[:: math.ceil(len(labels) / _MOST_TICKS)] if labels else [low, high]
     ticks = tuple((value, form(value)) for value in labels)
     return Axis(name=name, low=low, high=high, log=True, labels=ticks)
+
+
+def whole_axis(name: str, low: int, high: int) -> Axis:
+    """Return an axis from one whole number to another, labelled at whole numbers."""
+    step = round(max(1.0, round_step(max(high - low, 1) / (_MOST_TICKS - 1))))
+    values = range(-(-low // step) * step, high + 1, step)
+    # The only value there is has its place in the middle.
+    free = 1 if high == low else 0
+    labels = tuple((float(value), f"{value:,}") for value in values)
+    return Axis(name=name, low=low - free, high=high + free, log=False, labels=labels)
 
 
 def value_axis(
