@@ -62,7 +62,7 @@ def test_later_keys_are_drawn_and_others_ignored():
     found = charts(rows)
     assert [s.name for s in found["Errors"].series][2:] == ["WER, averaged weights"]
     assert [s.name for s in found["Loss"].series][2:] == ["intermediate layers"]
-    rows[0]["consistency"] = 0.5
+    rows[0]["consistency_loss"] = 0.5
     last = charts(rows)["Loss"].series[-1]
     assert (last.name, last.lines, len(last.small)) == ("consistency", [], 1)
 

@@ -25,8 +25,9 @@ Values = list[float | None]
 _LOSSES = {
     "loss": "training",
     "dev_loss": "dev",
+    "ema_loss": "dev, averaged weights",
     "intermediate_loss": "intermediate layers",
-    "consistency": "consistency",
+    "consistency_loss": "consistency",
 }
 _ERRORS = {
     "dev_wer": "WER",
