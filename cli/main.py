@@ -16,6 +16,7 @@ from .compare import compare
 from .gradients import gradients
 from .lm import lm
 from .prep import prep
+from .rate import rate
 from .score import score
 from .synth import synth
 from .train import train
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(prep, check, augment, train, lm, tune),
+    *(prep, check, augment, rate, train, lm, tune),
     *(transcribe, align, score, gradients, compare, synth),
 ):
     app.command(no_args_is_help=True)(command)
