@@ -32,6 +32,10 @@ def rate(
             metavar="MODEL", help="Begin with its weights, as asr train does."
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Page with the curve to write."),
+    ] = None,
     steps: Annotated[int, typer.Option(min=10, help="Steps to take.")] = 100,
     low: Annotated[
         float, typer.Option("--from", help="Learning rate of the first step.")
@@ -52,12 +56,20 @@ def rate(
     A tenth of the rate at which the loss begins to rise for good is suggested.
     The steps are those of asr train with the same settings; nothing is kept.
     """
+    from asr.files import check_writable, require_apart
+    from asr.model.file import find_model
     from asr.training.initial import load_settings
 
     resolved = load_settings(config, settings or [], init)
+    if out is not None:
+        weights = None if init is None else find_model(init)
+        names = (data / "train.jsonl", data / "dev.jsonl", config, weights)
+        require_apart(out, names)
+        check_writable(out)
 
     from asr.model.device import choose_device
     from asr.training.rate import describe, find_rate
+    from asr.training.rate_page import write_page
 
     found = find_rate(
         data,
@@ -71,4 +83,6 @@ def rate(
         notify=lambda line: typer.echo(f"asr: note: {line}", err=True),
         track=bar("Trying"),
     )
+    if out is not None:
+        write_page(out, found)
     typer.echo(describe(found))

@@ -34,7 +34,7 @@ from asr.training.monitor import Monitor
 from asr.training.stage import build
 
 #: The test ends where the loss is so many times its lowest.
-_DIVERGED = 4.0
+DIVERGED = 4.0
 #: The loss is on its floor where it is at most so many times its lowest.
 _FLOOR = 1.1
 #: Of the rate at which it leaves the floor.
@@ -147,7 +147,7 @@ def describe(found: RangeTest) -> str:
     rates, losses = found.rates, found.losses
     shown = min(_ROWS, len(rates))
     rows = [round(n * (len(rates) - 1) / max(1, shown - 1)) for n in range(shown)]
-    most = min(max(losses), _DIVERGED * min(losses))
+    most = min(max(losses), DIVERGED * min(losses))
     lines = ["    rate    loss"]
     for n in rows:
         bar = "█" * max(1, round(_BAR * min(1.0, losses[n] / most)))
@@ -185,7 +185,7 @@ class _Trial(Trainer):
                 loss = self._step_at(rate, batch)
             recent = [*recent, loss][-window:]
             mean = _mean(recent)
-            if not mean <= _DIVERGED * lowest or math.isinf(mean):
+            if not mean <= DIVERGED * lowest or math.isinf(mean):
                 return
             lowest = min(lowest, mean)
             yield loss
