@@ -17,6 +17,7 @@ from .export import export
 from .gradients import gradients
 from .lm import lm
 from .prep import prep
+from .rate import rate
 from .score import score
 from .synth import synth
 from .train import train
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(prep, check, augment, train, lm, tune),
+    *(prep, check, augment, rate, train, lm, tune),
     *(export, transcribe, align, score, gradients, compare, synth),
 ):
     app.command(no_args_is_help=True)(command)

@@ -1,0 +1,88 @@
+"""``asr rate``: how high the learning rate may be.
+
+Called by what it finds, as settings call it (``train.learning_rate``); ``find`` would
+not say what, and ``lr`` is no word.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .bars import bar
+
+
+def rate(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="Folder with train.jsonl and dev.jsonl (asr prep)."
+        ),
+    ],
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of settings; the rest are defaults.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="As in model.hidden=320."),
+    ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL", help="Begin with its weights, as asr train does."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Page with the curve to write."),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=10, help="Steps to take.")] = 100,
+    low: Annotated[
+        float, typer.Option("--from", help="Learning rate of the first step.")
+    ] = 1e-6,
+    high: Annotated[
+        float, typer.Option("--to", help="Learning rate of the last step.")
+    ] = 1e-1,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Leave out utterances that cannot be used."),
+    ] = False,
+    device: Annotated[
+        str, typer.Option(help="cpu or cuda; auto takes a GPU where there is one.")
+    ] = "auto",
+) -> None:
+    """Find a learning rate: train some steps while it rises, and see the loss.
+
+    A tenth of the rate at which the loss begins to rise for good is suggested.
+    The steps are those of asr train with the same settings; nothing is kept.
+    """
+    from asr.files import check_writable, require_apart
+    from asr.model.file import find_model
+    from asr.training.initial import load_settings
+
+    resolved = load_settings(config, settings or [], init)
+    if out is not None:
+        weights = None if init is None else find_model(init)
+        names = (data / "train.jsonl", data / "dev.jsonl", config, weights)
+        require_apart(out, names)
+        check_writable(out)
+
+    from asr.model.device import choose_device
+    from asr.training.rate import describe, find_rate
+    from asr.training.rate_page import write_page
+
+    found = find_rate(
+        data,
+        resolved,
+        init=init,
+        steps=steps,
+        low=low,
+        high=high,
+        skip_bad=skip_bad,
+        device=choose_device(device),
+        notify=lambda line: typer.echo(f"asr: note: {line}", err=True),
+        track=bar("Trying"),
+    )
+    if out is not None:
+        write_page(out, found)
+    typer.echo(describe(found))
