@@ -31,7 +31,7 @@ ROWS = [
         "lengths",
         "torchaudio_guard",
     },
-    {"features", "augment", "pages", "ngrams"},
+    {"features", "augment", "pages", "ngrams", "speech"},
     {"model", "decoding", "scoring", "checks"},
     {"corpora", "training", "recognition", "comparison"},
     {"cli"},
@@ -59,6 +59,7 @@ TORCH_FREE = {
     "checks",
     "corpora",
     "scoring",
+    "speech",
 }
 
 
