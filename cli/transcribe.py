@@ -63,6 +63,14 @@ def transcribe(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="As in decoding.lm_weight=1."),
     ] = None,
+    vad: Annotated[
+        Literal["energy", "silero", "none"],
+        typer.Option(
+            help="What finds speech in recordings of more than 30 s, to cut them in "
+            "pauses: levels, or a network (pip install 'recurrent-asr[vad]'); none "
+            "cuts anywhere between words. With --grammar they stay whole.",
+        ),
+    ] = "energy",
     batch_seconds: Annotated[
         float, typer.Option(min=1, help="Audio in a batch, seconds.")
     ] = 60.0,
@@ -109,7 +117,7 @@ def transcribe(
     lines = _writer(form, alone=len(utterances) == 1)
     failed = 0
     results = transcribe(
-        loaded, utterances, batch_seconds=batch_seconds, decoding=decoding
+        loaded, utterances, batch_seconds=batch_seconds, decoding=decoding, vad=vad
     )
     with _lines(output) as write:
         for result in results:

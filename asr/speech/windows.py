@@ -25,7 +25,7 @@ class Limits:
     """
 
     longest: float = 30.0
-    pause: float = 1.0
+    pause: float = 0.5
     shortest: float = 0.2
     margin: float = 0.3
     context: float = 5.0
