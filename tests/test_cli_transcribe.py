@@ -1,7 +1,9 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+import soundfile
 from typer.testing import CliRunner
 
 from asr.errors import (
@@ -11,9 +13,11 @@ from asr.errors import (
     FileError,
     HotwordError,
     ManifestError,
+    MissingPackageError,
     ModelError,
 )
 from asr.scoring.inputs import read_transcripts
+from asr.speech import silero
 from cli.main import app
 
 
@@ -213,3 +217,23 @@ def test_no_input_is_written_over(asr, wav, tmp_path):
     words.write_text("do\nre\n", encoding="utf-8")
     refused(asr(wav, "--lexicon", words, "-o", words), FileError, "words.txt: is read")
     assert words.read_text(encoding="utf-8") == "do\nre\n"
+
+
+def test_a_long_recording(asr, corpus, tmp_path):
+    samples, rate = soundfile.read(corpus / "wav/train00.wav")
+    pause = 0.003 * np.random.default_rng(0).standard_normal(2 * rate)
+    parts = [part for _ in range(12) for part in (samples, pause)]
+    soundfile.write(tmp_path / "talk.wav", np.concatenate(parts), rate)
+    found = asr(tmp_path / "talk.wav").stdout
+    assert found == " ".join(["do re"] * 12) + "\n"
+    assert asr(tmp_path / "talk.wav", "--vad", "energy").stdout == found
+    assert asr(tmp_path / "talk.wav", "--vad", "none").stdout != found
+
+
+def test_a_package_that_is_missing_is_told_before_anything_is_heard(
+    asr, wav, monkeypatch
+):
+    monkeypatch.setattr("asr.speech.silero.find_spec", lambda name: None)
+    silero._session.cache_clear()
+    result = asr(wav, "--vad", "silero")
+    refused(result, MissingPackageError, "needs silero-vad; pip install")

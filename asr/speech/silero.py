@@ -73,6 +73,7 @@ class SileroDetector:
 
 @cache
 def _session() -> Any:
+    path = _model_file()
     try:
         import onnxruntime
     except ImportError:
@@ -84,7 +85,7 @@ def _session() -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(
-        str(_model_file()), options, providers=["CPUExecutionProvider"]
+        str(path), options, providers=["CPUExecutionProvider"]
     )
 
 
