@@ -202,6 +202,14 @@ def test_a_recording_that_ends_before_its_header_says(model, long, tmp_path):
     assert said / 3 < len(found.text.split()) < said * 2 / 3
 
 
+def test_the_decoder_of_mp3_stays_quiet(model, long, tmp_path, capfd):
+    samples, _ = soundfile.read(long[0].audio)
+    soundfile.write(tmp_path / "whole.mp3", samples, RATE, format="MP3")
+    [found] = transcribe(model, [Utterance(id="x", audio=tmp_path / "whole.mp3")])
+    assert found.text.startswith("do")
+    assert capfd.readouterr().err == ""
+
+
 def test_offsets_lead_back_into_the_recording(model, long):
     """What is heard of a part is what is heard at its place in the whole."""
     whole, _ = long

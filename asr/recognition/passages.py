@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from asr.audio import LONGEST, Samples, audio_info, read_audio
+from asr.audio import LONGEST, Samples, audio_info, quiet_decoder, read_audio
 from asr.config import Config
 from asr.errors import AudioEndError, AudioError
 from asr.lengths import output_shift
@@ -181,12 +181,13 @@ class _Blocks:
         while self._total - self.seconds > 0.5 / sample_rate:
             wanted = min(_BLOCK, self._total - self.seconds)
             try:
-                block = read_audio(
-                    self._utterance.audio,
-                    sample_rate,
-                    offset=self._utterance.offset + self.seconds,
-                    duration=wanted,
-                )
+                with quiet_decoder():
+                    block = read_audio(
+                        self._utterance.audio,
+                        sample_rate,
+                        offset=self._utterance.offset + self.seconds,
+                        duration=wanted,
+                    )
             except AudioEndError:
                 return
             yield block

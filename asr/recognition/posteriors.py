@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from asr.audio import LONGEST, Samples, audio_info, read_audio
+from asr.audio import LONGEST, Samples, audio_info, quiet_decoder, read_audio
 from asr.decoding.pauses import Levels, levels
 from asr.errors import AudioEndError, AudioError
 from asr.features import cut_batches, pad_samples
@@ -106,12 +106,14 @@ def _run_group(
     good: list[tuple[Utterance, Samples]] = []
     for utterance, _ in group:
         try:
-            samples = read_audio(
-                utterance.audio,
-                rate,
-                offset=utterance.offset,
-                duration=utterance.duration,
-            )
+            # Where an MP3 is entered in its middle, libmpg123 has things to say.
+            with quiet_decoder():
+                samples = read_audio(
+                    utterance.audio,
+                    rate,
+                    offset=utterance.offset,
+                    duration=utterance.duration,
+                )
         except AudioError as error:
             results[utterance.id] = Failure(utterance.id, str(error))
             continue
