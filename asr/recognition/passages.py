@@ -14,6 +14,7 @@ from asr.config import Config
 from asr.errors import AudioEndError, AudioError
 from asr.lengths import output_shift
 from asr.manifest import Utterance
+from asr.memory import release_memory
 from asr.recognition.posteriors import Failure, Posteriors
 from asr.recognition.seams import Seams
 from asr.speech.detectors import Vad, make_detector
@@ -26,6 +27,8 @@ from asr.tokens import Tokens
 LONG, LONG_UTTERANCE = 30.0, 60.0
 #: Seconds of a recording in memory while speech is looked for.
 _BLOCK = 30.0
+#: Parts after which memory is given back; it takes milliseconds.
+_RELEASE = 32
 
 #: How they are cut.
 LIMITS = Limits()
@@ -101,7 +104,9 @@ def passages(
                     yield part.given
 
     seams = Seams(config, tokens)
-    for heard in hear(given()):
+    for count, heard in enumerate(hear(given())):
+        if count % _RELEASE == _RELEASE - 1:
+            release_memory()
         while sent[0].given is None:
             yield sent.popleft().passage
         part = sent.popleft()
