@@ -103,6 +103,14 @@ def transcribe(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="As in decoding.lm_weight=1."),
     ] = None,
+    vad: Annotated[
+        Literal["energy", "silero", "none"],
+        typer.Option(
+            help="What finds speech in recordings of more than 30 s, to cut them in "
+            "pauses: levels, or a network (pip install 'recurrent-asr[vad]'); none "
+            "cuts anywhere between words. With --grammar they stay whole.",
+        ),
+    ] = "energy",
     batch_seconds: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="Audio in a batch.")
     ] = 60.0,
@@ -189,7 +197,11 @@ def transcribe(
             results = staging.run(
                 left,
                 lambda ready: transcribe(
-                    loaded, ready, batch_seconds=batch_seconds, decoding=decoding
+                    loaded,
+                    ready,
+                    batch_seconds=batch_seconds,
+                    decoding=decoding,
+                    vad=vad,
                 ),
             )
             track = weighted_bar("Transcribing")

@@ -36,7 +36,7 @@ ROWS = [
         "torchaudio_guard",
     },
     {"spectra"},
-    {"features", "augment", "pages", "ngrams"},
+    {"features", "augment", "pages", "ngrams", "speech"},
     {"model", "decoding", "scoring", "checks"},
     {"corpora", "training", "recognition", "comparison"},
     {"cli"},
@@ -69,6 +69,7 @@ TORCH_FREE = {
     "checks",
     "corpora",
     "scoring",
+    "speech",
 }
 
 

@@ -1,4 +1,5 @@
 import ctypes
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,24 @@ def test_it_is_what_the_kernel_says():
     found, told = map(float, done.stdout.split())
     assert found > 80
     assert found >= told * 0.98
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no glibc")
+def test_gaps_between_blocks_are_given_back():
+    code = (
+        "from asr.memory import release_memory\n"
+        "def resident():\n"
+        "    return int(open('/proc/self/statm').read().split()[1]) * 4096 / 1e6\n"
+        "blocks = [bytearray(60_000) for _ in range(2000)]\n"
+        "blocks = blocks[-1:]\n"
+        "before = resident()\n"
+        "release_memory()\n"
+        "print(before - resident())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert float(done.stdout) > 90, done.stderr
 
 
 def test_it_never_falls():

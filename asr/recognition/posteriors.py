@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from asr.audio import LONGEST, Samples, audio_info, read_audio
+from asr.audio import LONGEST, Samples, audio_info, quiet_decoder, read_audio
 from asr.batching import cut_batches
 from asr.decoding.pauses import Levels, levels
 from asr.errors import AudioEndError, AudioError
@@ -105,13 +105,15 @@ def _run_group(
     good: list[tuple[Utterance, Samples]] = []
     for utterance, _ in group:
         try:
-            samples = read_audio(
-                utterance.audio,
-                rate,
-                offset=utterance.offset,
-                duration=utterance.duration,
-                channel=utterance.channel,
-            )
+            # Where an MP3 is entered in its middle, libmpg123 has things to say.
+            with quiet_decoder():
+                samples = read_audio(
+                    utterance.audio,
+                    rate,
+                    offset=utterance.offset,
+                    duration=utterance.duration,
+                    channel=utterance.channel,
+                )
         except AudioError as error:
             results[utterance.id] = Failure(utterance.id, str(error))
             continue

@@ -23,8 +23,11 @@ from asr.hypotheses import Alternative, Hypothesis, Word
 from asr.lengths import output_shift
 from asr.manifest import Utterance
 from asr.recognition.acoustics import Acoustics
+from asr.recognition.joining import join
+from asr.recognition.passages import Passage, passages
 from asr.recognition.posteriors import Failure, Posteriors, posteriors
 from asr.recognition.timing import time_words
+from asr.speech.detectors import Vad
 
 if TYPE_CHECKING:
     from asr.decoding.beam import BeamDecoder
@@ -58,40 +61,65 @@ def transcribe(
     *,
     batch_seconds: float = 60.0,
     decoding: Decoding = Decoding(),
+    vad: Vad = "energy",
 ) -> Iterator[Hypothesis | Failure]:
     """Yield a hypothesis or failure for each utterance, in their order.
 
     Recordings of like length share a batch; that changes the speed, not the result.
-    The search of some utterances runs on all cores while others are read.
+    The search of some utterances runs on all cores while others are read. A long
+    recording is cut where nobody speaks, and its parts are heard and decoded like
+    utterances (:mod:`asr.recognition.passages`), so that memory does not grow with it.
 
     Args:
         model: As :func:`asr.recognition.acoustics.load_acoustics` returns it.
         utterances: What to transcribe; audio is read at the model's rate.
         batch_seconds: Audio in a batch, padding included; a longer recording goes
-            alone. More than a minute goes through the network in windows, each with a
-            mean and variance of its own where these are taken by utterance.
+            alone.
         decoding: How.
+        vad: What tells speech in long recordings. Where what is said must be one of a
+            grammar's sentences, they are not cut, and this says nothing.
+
+    Raises:
+        MissingPackageError: If ``vad`` needs a package that is not installed.
     """
-    heard = posteriors(
-        model,
+
+    def hear(given: Iterable[Utterance]) -> Iterator[Posteriors | Failure]:
+        return posteriors(model, given, batch_seconds=batch_seconds, window=WINDOW)
+
+    parts = decoding.search is None or decoding.search.takes_parts
+    found = passages(
         utterances,
-        batch_seconds=batch_seconds,
-        window=WINDOW,
+        hear,
+        config=model.config,
+        tokens=model.tokens,
+        vad=vad if parts else None,
     )
+    decoded = _decoded(model, found, decoding)
+    yield from join(decoded, n_best=decoding.n_best, words=decoding.words)
+
+
+def _decoded(
+    model: Acoustics, found: Iterable[Passage], decoding: Decoding
+) -> Iterator[tuple[Passage, Hypothesis | Failure | None]]:
+    """Yield passages, without what was heard, and what they say."""
     if decoding.search is None:
-        for result in heard:
-            yield _decode(model, result, decoding)
+        for passage in found:
+            result = _decode(model, passage.heard, decoding)
+            yield replace(passage, heard=None), result
         return
     threads = os.cpu_count() or 1
-    waiting: deque[Future[Hypothesis | Failure]] = deque()
+    waiting: deque[tuple[Passage, Future[Hypothesis | Failure | None]]] = deque()
     pool = ThreadPoolExecutor(threads)
     try:
-        for result in heard:
-            waiting.append(pool.submit(_decode, model, result, decoding))
-            while waiting and (waiting[0].done() or len(waiting) > 4 * threads):
-                yield waiting.popleft().result()
+        for passage in found:
+            future = pool.submit(_decode, model, passage.heard, decoding)
+            waiting.append((replace(passage, heard=None), future))
+            while waiting and (waiting[0][1].done() or len(waiting) > 4 * threads):
+                done, future = waiting.popleft()
+                yield done, future.result()
         while waiting:
-            yield waiting.popleft().result()
+            done, future = waiting.popleft()
+            yield done, future.result()
     finally:
         # After Ctrl-C, what has not begun is not waited for.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -145,9 +173,9 @@ def observe(
 
 
 def _decode(
-    model: Acoustics, heard: Posteriors | Failure, decoding: Decoding
-) -> Hypothesis | Failure:
-    if isinstance(heard, Failure):
+    model: Acoustics, heard: Posteriors | Failure | None, decoding: Decoding
+) -> Hypothesis | Failure | None:
+    if not isinstance(heard, Posteriors):
         return heard
     candidates = decode(model, heard, decoding)
     best = candidates[0]

@@ -1,0 +1,1 @@
+"""Where somebody speaks in a recording, and where it may be cut."""
