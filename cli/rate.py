@@ -14,9 +14,10 @@ from .bars import bar
 
 def rate(
     data: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            metavar="DATA", help="Folder with train.jsonl and dev.jsonl (asr prep)."
+            metavar="DATA...",
+            help="Folder with train.jsonl and dev.jsonl (asr prep), or several.",
         ),
     ],
     config: Annotated[
@@ -63,8 +64,8 @@ def rate(
     resolved = load_settings(config, settings or [], init)
     if out is not None:
         weights = None if init is None else find_model(init)
-        names = (data / "train.jsonl", data / "dev.jsonl", config, weights)
-        require_apart(out, names)
+        manifests = [d / name for d in data for name in ("train.jsonl", "dev.jsonl")]
+        require_apart(out, [*manifests, config, weights])
         check_writable(out)
 
     from asr.model.device import choose_device

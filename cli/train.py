@@ -8,9 +8,10 @@ import typer
 
 def train(
     data: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            metavar="DATA", help="Folder with train.jsonl and dev.jsonl (asr prep)."
+            metavar="DATA...",
+            help="Folder with train.jsonl and dev.jsonl (asr prep), or several.",
         ),
     ],
     out: Annotated[

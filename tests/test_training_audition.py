@@ -54,7 +54,7 @@ def test_example_n_is_what_epoch_n_hears(utterances, config, tmp_path):
     assert len(told) == 4
     texts = [normalise(u.text, config.text) for u in utterances]
     pairs = list(zip(utterances, texts, strict=True))
-    examples = make_examples(pairs, build_tokens(texts, config.tokens), tmp_path)
+    examples = make_examples(pairs, build_tokens(texts, config.tokens), str(tmp_path))
     recordings = open_recordings(config.augment)
     for epoch in (1, 2, 3, 4):
         plan = plan_epoch(examples, config, epoch, recordings)

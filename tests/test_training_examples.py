@@ -37,7 +37,7 @@ def check(examples, *, skip_bad=False, config=CONFIG):
 
 
 def made(*pairs):
-    return make_examples(pairs, TOKENS, Path("train.jsonl"))
+    return make_examples(pairs, TOKENS, "train.jsonl")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def make(prepared, settings):
         tokens = build_tokens([text for _, text in pairs], wanted.tokens)
         torch.manual_seed(0)
         model = AcousticModel(wanted, tokens).train()
-        plan = plan_epoch(make_examples(pairs, tokens, path), wanted, 1)
+        plan = plan_epoch(make_examples(pairs, tokens, str(path)), wanted, 1)
         return model, list(load_batches(plan, 8000))
 
     return call

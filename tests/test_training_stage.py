@@ -330,3 +330,53 @@ def test_compiling_is_announced(prepared, tiny, tmp_path, monkeypatch, missing):
     wanted = config(tiny, "model.cell=lstm", "train.epochs=1")
     train(prepared, tmp_path / "b", wanted, monitor=monitor)
     assert sum("compiling the recurrence" in n for n in monitor.notes) == missing
+
+
+def halves(prepared, folder):
+    """Write two folders that hold the corpus's training set, the first its dev set."""
+    lines = (prepared / "train.jsonl").read_text("utf-8").splitlines()
+    made = []
+    for name, part in (("one", lines[::2]), ("two", lines[1::2])):
+        (folder / name).mkdir()
+        rows = [json.loads(line) for line in part]
+        for row in rows:
+            row["audio_filepath"] = str(prepared / row["audio_filepath"])
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / name / "train.jsonl").write_text(text, "utf-8")
+        made.append(folder / name)
+    dev = [
+        json.loads(s) for s in (prepared / "dev.jsonl").read_text("utf-8").splitlines()
+    ]
+    for row in dev:
+        row["audio_filepath"] = str(prepared / row["audio_filepath"])
+    text = "".join(json.dumps(row) + "\n" for row in dev)
+    (made[0] / "dev.jsonl").write_text(text, "utf-8")
+    return made
+
+
+def test_several_folders_are_trained_on_as_one(prepared, settings, tmp_path):
+    wanted = config(settings, "train.epochs=1", "train.batch_seconds=100")
+    one, two = halves(prepared, tmp_path)
+    monitor = Recorder()
+    train([two, one], tmp_path / "exp", wanted, monitor=monitor)
+    assert monitor.batches == [1]
+    lines = (prepared / "train.jsonl").read_text("utf-8").splitlines()
+    seconds = sum(json.loads(line)["duration"] for line in lines)
+    assert monitor.audio == pytest.approx(seconds, rel=0.06)  # speeds are drawn
+    summary = read_metadata(tmp_path / "exp").summary
+    assert summary["utterances"] == len(lines)
+
+
+def test_folders_that_share_an_id_are_refused(prepared, settings, tmp_path):
+    one, _ = halves(prepared, tmp_path)
+    with pytest.raises(
+        ManifestError, match=r"has an utterance train00, as .*one/train"
+    ):
+        train([one, prepared], tmp_path / "exp", config(settings))
+
+
+def test_one_of_several_folders_must_have_a_dev_set(prepared, settings, tmp_path):
+    one, two = halves(prepared, tmp_path)
+    (one / "dev.jsonl").unlink()
+    with pytest.raises(ManifestError, match=r"one/dev\.jsonl: no such file"):
+        train([one, two], tmp_path / "exp", config(settings))

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from asr.augment.recordings import NO_RECORDINGS, Recordings
 from asr.config import Config
-from asr.errors import TokenError, TrainingError
+from asr.errors import ManifestError, TokenError, TrainingError
 from asr.lengths import frames_needed, output_frames
 from asr.manifest import Utterance, read_manifest
 from asr.text import normalise
@@ -110,8 +110,30 @@ def read_labelled(
     return _sift(pairs, problem, skip_bad=skip_bad, notify=notify)
 
 
+def read_all(
+    paths: Sequence[Path], config: Config, *, skip_bad: bool, notify: Notify
+) -> list[tuple[Utterance, str]]:
+    """Return the utterances of several manifests; see :func:`read_labelled`.
+
+    Raises:
+        ManifestError: If one cannot be read, or two share an id.
+        TrainingError: As there.
+    """
+    found: dict[str, tuple[Path, tuple[Utterance, str]]] = {}
+    for path in paths:
+        for pair in read_labelled(path, config, skip_bad=skip_bad, notify=notify):
+            name = pair[0].id
+            if name in found:
+                raise ManifestError(
+                    f"{path}: has an utterance {name}, as {found[name][0]} does; give "
+                    "one of them another id"
+                )
+            found[name] = path, pair
+    return [pair for _, pair in found.values()]
+
+
 def make_examples(
-    pairs: Sequence[tuple[Utterance, str]], tokens: Tokens, where: Path
+    pairs: Sequence[tuple[Utterance, str]], tokens: Tokens, where: str
 ) -> list[Example]:
     """Return training examples; every character must have a token.
 
@@ -208,7 +230,7 @@ def _problem(example: Example, config: Config, frames: int) -> str | None:
     return None
 
 
-def _example(utterance: Utterance, text: str, tokens: Tokens, where: Path) -> Example:
+def _example(utterance: Utterance, text: str, tokens: Tokens, where: str) -> Example:
     try:
         targets = tuple(tokens.encode(text))
     except TokenError as error:

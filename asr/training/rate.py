@@ -74,7 +74,7 @@ class RangeTest:
 
 
 def find_rate(
-    data: Path,
+    data: Path | Sequence[Path],
     config: Config,
     *,
     init: Path | None = None,
@@ -89,7 +89,7 @@ def find_rate(
     """Return how the loss goes while the learning rate rises; nothing is kept.
 
     Args:
-        data: Folder that ``asr prep`` wrote.
+        data: Folder that ``asr prep`` wrote, or several.
         config: All settings, as of a training; the rates and the schedule have no part.
         init: Model to begin with, or None.
         steps: Steps, 10 or more.

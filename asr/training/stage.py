@@ -1,12 +1,13 @@
 """The training stage: a folder of manifests to a model file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from asr.augment.recordings import open_recordings
 from asr.config import Config
-from asr.errors import ConfigError, FileError, TrainingError
+from asr.errors import ConfigError, FileError, TrainingError, some
 from asr.model.acoustic import AcousticModel
 from asr.model.device import repeatable
 from asr.model.file import MODEL_NAME
@@ -18,7 +19,7 @@ from asr.training.examples import (
     check_examples,
     make_dev_examples,
     make_examples,
-    read_labelled,
+    read_all,
 )
 from asr.training.folder import Folder
 from asr.training.freezing import describe_frozen
@@ -29,7 +30,7 @@ from asr.training.processes import joined_processes
 
 
 def train(
-    data: Path,
+    data: Path | Sequence[Path],
     out: Path,
     config: Config,
     *,
@@ -41,7 +42,7 @@ def train(
     deterministic: bool = False,
     monitor: Monitor | None = None,
 ) -> Path:
-    """Train a model on ``data/train.jsonl``, choosing the epoch by ``data/dev.jsonl``.
+    """Train a model on ``train.jsonl``, choosing the epoch by ``dev.jsonl``.
 
     Writes to ``out``: ``config.toml`` (resolved), ``metrics.jsonl`` (one line an
     epoch), ``report.html`` (the same to look at), ``best.safetensors`` (the best model
@@ -51,7 +52,8 @@ def train(
     the model finds least likely) and ``model.safetensors``.
 
     Args:
-        data: Folder that ``asr prep`` wrote.
+        data: Folder that ``asr prep`` wrote, or several, which are trained on as one;
+            of these, some may have no ``dev.jsonl``.
         out: The experiment's folder.
         config: All settings.
         resume: Go on where an interrupted run with the same settings and data stopped;
@@ -107,7 +109,7 @@ def _run(trainer: Trainer, *, resume: bool, overwrite: bool) -> Path:
 
 
 def build(
-    data: Path,
+    data: Path | Sequence[Path],
     config: Config,
     init: Path | None,
     *,
@@ -127,15 +129,20 @@ def build(
             "model with --init, or leave it out"
         )
     initial = None if init is None else load_initial(init, config)
+    folders = [data] if isinstance(data, Path) else list(data)
+    train_paths = [folder / "train.jsonl" for folder in folders]
+    dev_paths = [folder / "dev.jsonl" for folder in folders]
+    if any(path.exists() for path in dev_paths):
+        dev_paths = [path for path in dev_paths if path.exists()]
     texts, dev_texts = (
-        read_labelled(data / name, config, skip_bad=skip_bad, notify=notify)
-        for name in ("train.jsonl", "dev.jsonl")
+        read_all(paths, config, skip_bad=skip_bad, notify=notify)
+        for paths in (train_paths, dev_paths)
     )
     tokens = build_tokens([text for _, text in texts], config.tokens)
     torch.manual_seed(config.seed)
     model = AcousticModel(config, tokens)
     examples = check_examples(
-        make_examples(texts, tokens, data / "train.jsonl"),
+        make_examples(texts, tokens, some(str(path) for path in train_paths)),
         config,
         skip_bad=skip_bad,
         notify=notify,
