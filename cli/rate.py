@@ -10,29 +10,14 @@ from typing import Annotated
 import typer
 
 from .bars import bar
+from .training import ConfigFile, Data, Device, Init, Settings, SkipBad
 
 
 def rate(
-    data: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="DATA...",
-            help="Folder with train.jsonl and dev.jsonl (asr prep), or several.",
-        ),
-    ],
-    config: Annotated[
-        Path | None, typer.Option(help="TOML file of settings; the rest are defaults.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="As in model.hidden=320."),
-    ] = None,
-    init: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="MODEL", help="Begin with its weights, as asr train does."
-        ),
-    ] = None,
+    data: Data,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    init: Init = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE.html", help="Page with the curve to write."),
@@ -44,13 +29,8 @@ def rate(
     high: Annotated[
         float, typer.Option("--to", help="Learning rate of the last step.")
     ] = 1e-1,
-    skip_bad: Annotated[
-        bool,
-        typer.Option("--skip-bad", help="Leave out utterances that cannot be used."),
-    ] = False,
-    device: Annotated[
-        str, typer.Option(help="cpu or cuda; auto takes a GPU where there is one.")
-    ] = "auto",
+    skip_bad: SkipBad = False,
+    device: Device = "auto",
 ) -> None:
     """Find a learning rate: train some steps while it rises, and see the loss.
 

@@ -5,45 +5,25 @@ from typing import Annotated
 
 import typer
 
+from .training import ConfigFile, Data, Device, Init, Settings, SkipBad
+
 
 def train(
-    data: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="DATA...",
-            help="Folder with train.jsonl and dev.jsonl (asr prep), or several.",
-        ),
-    ],
+    data: Data,
     out: Annotated[
         Path, typer.Option(metavar="EXP", help="Folder for the model and its state.")
     ],
-    config: Annotated[
-        Path | None, typer.Option(help="TOML file of settings; the rest are defaults.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="As in model.hidden=320."),
-    ] = None,
-    init: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="MODEL",
-            help="Begin with its weights: a model file or experiment folder.",
-        ),
-    ] = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    init: Init = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted training.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Start anew over another training.")
     ] = False,
-    skip_bad: Annotated[
-        bool,
-        typer.Option("--skip-bad", help="Leave out utterances that cannot be used."),
-    ] = False,
-    device: Annotated[
-        str, typer.Option(help="cpu or cuda; auto takes a GPU where there is one.")
-    ] = "auto",
+    skip_bad: SkipBad = False,
+    device: Device = "auto",
     deterministic: Annotated[
         bool,
         typer.Option("--deterministic", help="On a GPU: the same bits each time."),
