@@ -265,13 +265,31 @@ class TrainConfig:
         _require(0 <= self.intermediate < 1, "train.intermediate", "0 or more, below 1")
         _require(self.consistency >= 0, "train.consistency", "0 or more")
         _require(0 <= self.ema < 1, "train.ema", "0 or more, below 1")
-        _require(0 <= self.average <= 100, "train.average", "0 to 100")
+        average = self.average == 0 or 2 <= self.average <= 100
+        _require(average, "train.average", "0, or 2 to 100")
         _require(self.freeze >= 0, "train.freeze", "0 or more")
         _require(self.freeze_epochs >= 0, "train.freeze_epochs", "0 or more")
         if self.freeze_epochs and not self.freeze:
             raise ConfigError(
                 f"train.freeze_epochs = {self.freeze_epochs} is of no use without "
                 "train.freeze; say how many layers, or leave it out"
+            )
+        _require(
+            self.freeze_epochs < self.epochs,
+            "train.freeze_epochs",
+            "less than train.epochs, or 0 for all of them",
+        )
+        if self.schedule == "plateau":
+            if 0 < self.patience <= self.plateau_epochs:
+                raise ConfigError(
+                    f"train.patience = {self.patience} ends the training before "
+                    f"train.plateau_epochs = {self.plateau_epochs} lower the rate; "
+                    "raise the one, or lower the other"
+                )
+        elif (self.plateau_epochs, self.plateau_factor) != (2, 0.5):
+            raise ConfigError(
+                "train.plateau_epochs and train.plateau_factor are of no use to "
+                f'train.schedule = "{self.schedule}"; they belong to "plateau"'
             )
         _require(self.patience >= 0, "train.patience", "0 or more")
         minutes = self.checkpoint_minutes
@@ -334,16 +352,24 @@ class Config:
                 'features.cmvn = "none" leaves no mean for SpecAugment to mask with; '
                 "set augment.freq_masks and augment.time_masks to 0, or choose another"
             )
-        if self.train.consistency and not masks:
+        augment = self.augment
+        bands = augment.freq_masks * augment.freq_mask_width
+        times = augment.time_masks * augment.time_mask_width * augment.time_mask_share
+        if self.train.consistency and not bands + times:
             raise ConfigError(
                 f"train.consistency = {self.train.consistency:g} compares two views "
                 "that differ by SpecAugment's masks; set augment.time_masks or "
-                "augment.freq_masks above 0"
+                "augment.freq_masks and their widths above 0"
             )
         if self.train.intermediate and self.model.layers < 2:
             raise ConfigError(
                 f"train.intermediate = {self.train.intermediate:g} needs a middle "
                 f"layer; model.layers = {self.model.layers}"
+            )
+        if self.train.intermediate and self.train.freeze >= self.model.layers // 2 > 0:
+            raise ConfigError(
+                f"train.intermediate = {self.train.intermediate:g} has nothing to "
+                f"teach a middle layer that train.freeze = {self.train.freeze} keeps"
             )
         if self.train.freeze > self.model.layers:
             raise ConfigError(

@@ -49,8 +49,9 @@ def train(
     from .stopping import StopSignals
 
     signals = StopSignals()
-    # As torchrun numbers the processes it starts.
-    quiet = os.environ.get("RANK", "0") != "0"
+    # As torchrun numbers the processes it starts; other programs set RANK alone.
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    quiet = not alone and os.environ.get("RANK", "0") != "0"
     try:
         with signals, TrainingProgress(signals, quiet=quiet) as monitor:
             model = train(

@@ -71,7 +71,7 @@ def test_a_signal_saves_the_state_and_says_how_to_go_on(
     assert "Traceback" not in err
     assert "\nasr: ending after this batch; Ctrl-C again ends at once\n" in err
     *_, saved, last = err.splitlines()
-    assert saved.startswith("asr: note: saved after batch ")
+    assert saved.startswith("asr: note: saved after step ")
     assert saved.endswith("; the same command with --resume goes on")
     assert last == f"asr: {word}"
     left = {path.name for path in (tmp_path / "exp").iterdir()}

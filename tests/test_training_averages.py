@@ -24,8 +24,8 @@ def test_a_moving_average_is_the_sum_of_what_was_weighted():
     for steps, value in enumerate(values):
         with torch.no_grad():
             network.weight.fill_(value)
-        average.update(steps)
-        decay = min(0.9, (1 + steps) / (10 + steps))
+        average.update(steps + 1)
+        decay = min(0.9, (2 + steps) / (11 + steps))
         wanted = decay * wanted + (1 - decay) * value
     assert float(average.tensors["weight"]) == pytest.approx(wanted, rel=1e-5)
 

@@ -94,16 +94,6 @@ def test_consistency_adds_two_views_that_are_masked_apart(make):
     assert not torch.allclose(losses.ctc, first)
 
 
-def test_without_masks_the_two_views_are_one(make):
-    model, [batch, *_] = make(
-        "train.consistency=0.2",
-        "augment.time_mask_width=0",
-        "augment.freq_mask_width=0",
-    )
-    losses = batch_losses(model, batch, 1)
-    assert torch.allclose(losses.parts["consistency"], torch.zeros(1), atol=1e-5)
-
-
 @pytest.mark.parametrize("layers", [2, 3])
 def test_the_middle_layer_spells_with_the_output_layer(make, layers):
     model, [batch, *_] = make("train.intermediate=0.3", f"model.layers={layers}")
@@ -166,10 +156,10 @@ def test_scaling_the_loss_changes_no_step(make):
     model, [batch, *_] = make()
     _, plain = step(model, [batch])
     model, _ = make()
-    scaling = Scaling(1024.0)
+    scaling = Scaling(1024.0, enabled=True)
     taken, scaled = step(model, [batch], scaling)
-    assert taken.problem is None
-    assert scaling == Scaling(1024.0, good=1)
+    assert taken.taken
+    assert scaling == Scaling(1024.0, good=1, enabled=True)
     for weight, its in zip(plain, scaled, strict=True):
         assert torch.allclose(weight, its, atol=1e-5)
 
@@ -177,16 +167,21 @@ def test_scaling_the_loss_changes_no_step(make):
 def test_a_gradient_that_runs_over_lowers_the_scale_and_blames_nobody(make):
     model, [batch, *_] = make()
     before = [weight.detach().clone() for weight in model.parameters()]
-    scaling = Scaling(1e38)
+    scaling = Scaling(1e38, enabled=True)
     taken, weights = step(model, [batch], scaling)
-    assert taken.problem == ""
-    assert scaling == Scaling(0.5e38)
+    assert not taken.taken and taken.problem == ""
+    assert scaling == Scaling(0.5e38, enabled=True)
     assert all(torch.equal(a, b) for a, b in zip(before, weights, strict=True))
 
 
 def test_the_scale_is_tried_higher_after_many_good_steps():
-    scaling = Scaling(8.0)
+    scaling = Scaling(2.0, enabled=True)
+    assert scaling.lower() and not scaling.lower(), "1 is the least"
     for _ in range(2000):
         scaling.count()
-    assert scaling == Scaling(16.0, good=0)
+    assert scaling == Scaling(2.0, good=0, enabled=True)
+    plain = Scaling()
+    for _ in range(4000):
+        plain.count()
+    assert plain.scale == 1
     assert Scaling().lower() is False

@@ -8,8 +8,10 @@ from safetensors.torch import load_file
 
 from asr.errors import ConfigError, TrainingError
 from asr.model.file import load_model, read_metadata
+from asr.training import loop
 from asr.training.examples import make_dev_examples, read_labelled
 from asr.training.folder import Folder
+from asr.training.monitor import TrainingStopped
 from asr.training.stage import train
 from asr.training.validation import validate
 from tests.training import Recorder, config, numbers, rows, same_weights
@@ -17,6 +19,11 @@ from tests.training import Recorder, config, numbers, rows, same_weights
 pytestmark = pytest.mark.usefixtures("one_thread")
 EVERY_STEP = "train.checkpoint_minutes=1e-9"
 NO_MASKS = ["train.consistency=1", "augment.time_masks=0", "augment.freq_masks=0"]
+NO_WIDTHS = [
+    *("train.consistency=1", "augment.time_masks=2", "augment.time_mask_width=0"),
+    "augment.freq_masks=0",
+]
+FROZEN_MIDDLE = ["train.intermediate=0.3", "model.layers=2", "train.freeze=1"]
 OPTIONS = {
     "averages": ["train.ema=0.9", "train.average=2"],
     "sgd": ["train.optimizer=sgd", "train.schedule=plateau", "train.plateau_epochs=1"],
@@ -44,6 +51,71 @@ def test_resumed_equals_uninterrupted_to_the_bit(prepared, settings, tmp_path, o
     assert {p.name for p in out.iterdir()} == {
         p.name for p in (tmp_path / "a").iterdir()
     }
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_stopped_while_the_weights_or_their_average_are_validated(
+    prepared, settings, tmp_path, monkeypatch, which
+):
+    """What is saved then are the weights, whichever the model has for the moment."""
+    wanted = config(settings, "train.ema=0.9")
+    train(prepared, tmp_path / "a", wanted)
+    validations, monitor = [], Recorder()
+    original = loop.validate
+
+    def counted(*given, **options):
+        validations.append(monitor.epoch)
+        return original(*given, **options)
+
+    monkeypatch.setattr(loop, "validate", counted)
+    monkeypatch.setattr(monitor, "stopping", lambda: validations.count(2) == which)
+    with pytest.raises(TrainingStopped, match="of epoch 2"):
+        train(prepared, tmp_path / "b", wanted, monitor=monitor)
+    train(prepared, tmp_path / "b", wanted, resume=True)
+    assert numbers(tmp_path / "a") == numbers(tmp_path / "b")
+    last = [tmp_path / name / "last.safetensors" for name in "ab"]
+    assert same_weights(*last)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_all_together_through_a_thaw(prepared, settings, tmp_path, optimizer):
+    train(prepared, tmp_path / "init", config(settings, "train.epochs=1"))
+    wanted = config(
+        settings,
+        EVERY_STEP,
+        *("train.freeze=1", "train.freeze_epochs=2", "train.epochs=5"),
+        *("train.ema=0.8", "train.average=2", "train.accumulate=2"),
+        *("train.schedule=plateau", "train.plateau_epochs=1", "train.patience=3"),
+        *(f"train.optimizer={optimizer}", "model.dropout=0.2"),
+    )
+    start = tmp_path / "init"
+    train(prepared, tmp_path / "a", wanted, init=start)
+    out = tmp_path / "b"
+    for where in ({"in_epoch": 2}, {"after_epoch": 2}, {"in_epoch": 3}):
+        with pytest.raises(KeyboardInterrupt):
+            train(
+                *(prepared, out, wanted),
+                resume=True,
+                init=start,
+                monitor=Recorder(**where),
+            )
+    train(prepared, out, wanted, resume=True, init=start)
+    assert numbers(tmp_path / "a") == numbers(out)
+    for name in ("model.safetensors", "last.safetensors"):
+        assert same_weights(tmp_path / "a" / name, out / name)
+
+
+def test_the_page_tells_of_the_model_that_is_kept(prepared, settings, tmp_path):
+    for options in (["train.ema=0.5"], ["train.average=3", "train.ema=0.5"]):
+        out = tmp_path / str(len(options))
+        train(prepared, out, config(settings, *options))
+        page = (out / "report.html").read_text(encoding="utf-8")
+        summary = read_metadata(out).summary
+        rate = f"{100 * summary['dev_wer']:.2f}"
+        found = [line for line in page.splitlines() if "is the best: WER" in line]
+        assert len(found) == 1 and f"WER {rate}" in found[0]
+        assert ("The average of epochs" in found[0]) == ("averaged" in summary)
+        assert f"Finished after 4 epochs: dev WER {rate}" in page
 
 
 def test_the_average_of_the_best_epochs_is_kept_where_it_does_better(
@@ -127,6 +199,12 @@ def test_the_rate_is_lowered_where_the_dev_loss_stalls(prepared, settings, tmp_p
         (["train.intermediate=0.3", "model.layers=1"], "needs a middle layer"),
         (NO_MASKS, "set augment.time_masks or augment.freq_masks"),
         (["train.ema=1"], "train.ema is out of range"),
+        (["train.average=1"], "train.average is out of range"),
+        (["train.plateau_factor=0.1"], 'belong to "plateau"'),
+        (["train.schedule=plateau", "train.patience=2"], "ends the training before"),
+        (NO_WIDTHS, "and their widths above 0"),
+        (FROZEN_MIDDLE, "has nothing to teach a middle layer"),
+        (["train.freeze=1", "train.freeze_epochs=4"], "less than train.epochs"),
         (["train.accumulate=0"], "train.accumulate is out of range"),
         (["train.optimizer=lion"], "train.optimizer"),
     ],

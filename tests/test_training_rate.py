@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from asr.errors import ConfigError
+from asr.errors import ConfigError, TrainingError
 from asr.training.rate import describe, find_rate, summarise
 from asr.training.stage import train
 from tests.training import config
@@ -123,3 +123,13 @@ def test_a_training_is_not_touched(prepared, small, tmp_path):
     train(prepared, tmp_path / "b", short)
     both = [(tmp_path / n / "model.safetensors").read_bytes()[-4000:] for n in "ab"]
     assert both[0] == both[1]
+
+
+def test_its_steps_are_the_trainings(prepared, settings):
+    """So many batches a step as the training would add up."""
+    single = find_rate(prepared, config(settings, "train.batch_seconds=1.5"), steps=10)
+    changes = ("train.batch_seconds=1.5", "train.accumulate=3")
+    added = find_rate(prepared, config(settings, *changes), steps=10)
+    assert single.losses != added.losses
+    with pytest.raises(TrainingError, match="is for GPUs"):
+        find_rate(prepared, config(settings, "train.precision=bfloat16"), steps=10)

@@ -153,7 +153,7 @@ def test_stopped_after_any_batch_of_training_or_dev(
     with pytest.raises(TrainingStopped) as caught:
         train(prepared, out, wanted, monitor=monitor)
     epoch, done = monitor.epoch, monitor.steps
-    assert str(caught.value) == f"saved after batch {done} of epoch {epoch}"
+    assert str(caught.value) == f"saved after step {done} of epoch {epoch}"
     going_on = Recorder()
     train(prepared, out, wanted, resume=True, monitor=going_on)
     assert going_on.starts[0] == (epoch, done)

@@ -121,7 +121,7 @@ def test_more_than_half_an_epoch_skipped_ends_it(
             train(prepared, out, wanted, resume=True)
     message = str(caught.value)
     assert message.startswith("epoch 3: ")
-    assert "batches had to be skipped, at last as the loss is inf for train" in message
+    assert "steps had to be skipped, at last as the loss is inf for train" in message
     assert message.endswith("or lower train.learning_rate = 0.01")
     train(prepared, out, wanted, resume=True)
     train(prepared, tmp_path / "a", wanted)
@@ -140,7 +140,7 @@ def test_ten_in_a_row_end_it_across_epochs_too(
 
     breaks(monkeypatch, change)
     monitor = Recorder()
-    with pytest.raises(TrainingError, match=r"epoch 2: 10 batches in a row had to be"):
+    with pytest.raises(TrainingError, match=r"epoch 2: 10 steps in a row had to be"):
         train(
             prepared,
             tmp_path,

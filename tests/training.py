@@ -106,6 +106,7 @@ def progress_of(rows, best=None):
         best_summary={
             **{"utterances": 843, "hours": 0.63, "weights": 4512345},
             **{"dev_words": 512, "epoch": row["epoch"]},
+            **{"dev_wer": row["dev_wer"], "dev_cer": row["dev_cer"]},
         },
         history=rows,
     )

@@ -23,7 +23,8 @@ class Epoch:
 
     Attributes:
         number: Counted from 1.
-        dev_wer: Word error rate of the dev set, greedy; 1 is 100 %.
+        dev_wer: Word error rate of the dev set, greedy; 1 is 100 %. The lower one where
+            the weights' moving average was validated too.
         seconds: Training time from the beginning, without validation.
         own_seconds: That of the epoch alone.
         speed: Seconds of audio trained on in a second.
@@ -150,7 +151,11 @@ def _read_metrics(path: Path) -> list[Epoch]:
         epochs.append(
             Epoch(
                 number=round(_number(row, "epoch", where)),
-                dev_wer=_number(row, "dev_wer", where),
+                dev_wer=min(
+                    _number(row, key, where)
+                    for key in ("dev_wer", "ema_wer")
+                    if key in row or key == "dev_wer"
+                ),
                 seconds=_number(row, "total_seconds", where),
                 own_seconds=_number(row, "seconds", where),
                 speed=_number(row, "speed", where),

@@ -32,7 +32,7 @@ class MovingAverage:
         """Take the weights in after so many steps.
 
         The first steps count for more, lest the beginning stays in it: the decay is
-        (1 + steps) / (10 + steps) at most.
+        (1 + steps) / (10 + steps) at most, as in TensorFlow's.
         """
         decay = min(self.decay, (1 + steps) / (10 + steps))
         weights: list[Tensor] = [self._weights[name] for name in self.tensors]

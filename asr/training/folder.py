@@ -8,8 +8,9 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from asr.config import Config
 from asr.errors import FileError, TrainingError
@@ -158,7 +159,7 @@ class Folder:
         self._written = time.monotonic()
 
     def settle(self, model: AcousticModel, progress: Progress) -> None:
-        """Bring into line what follows from the state: metrics, page, the best model.
+        """Bring into line what follows from the state: all that is not the state.
 
         Args:
             model: As it is in the state.
@@ -167,6 +168,8 @@ class Folder:
         Raises:
             FileError: If they cannot be written.
         """
+        # Some settings may be others than before: see asr/training/state.py.
+        write_text(self.path / CONFIG_NAME, dump_toml(self.config))
         if not progress.epoch:
             return
         rows = [json.dumps(row) + "\n" for row in progress.history]
@@ -190,14 +193,20 @@ class Folder:
             if _EPOCH.fullmatch(path.name) and path not in kept:
                 path.unlink(missing_ok=True)
 
-    def report(self, progress: Progress) -> None:
+    def report(
+        self, progress: Progress, summary: Mapping[str, Any] | None = None
+    ) -> None:
         """Write the page of the training, with the worst utterances if they are there.
+
+        Args:
+            progress: How far it has come.
+            summary: What the finished model says of itself.
 
         Raises:
             FileError: If it cannot be written.
             ManifestError: If the list of the worst utterances is damaged.
         """
-        write_report(self.path, self.config, progress, self.path / WORST_NAME)
+        write_report(self.path, self.config, progress, self.path / WORST_NAME, summary)
 
     def finish(self, notify: Notify) -> Path:
         """Give the best model its final name and return it.

@@ -4,7 +4,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -14,7 +14,7 @@ from asr.errors import TrainingError, some
 from asr.manifest import write_manifest
 from asr.memory import peak_memory
 from asr.model.acoustic import AcousticModel
-from asr.model.file import load_model, save_model
+from asr.model.file import load_model, read_metadata, save_model
 from asr.training import objective
 from asr.training.averages import load_average
 from asr.training.batches import Planned, load_batches, plan_epoch
@@ -27,18 +27,20 @@ from asr.training.metrics import epoch_report, metrics_row
 from asr.training.monitor import Averaged, EpochReport, Monitor, TrainingStopped
 from asr.training.notes import epoch_notes
 from asr.training.processes import ALONE, Processes
-from asr.training.progress import EpochSums, Progress, Scaling
+from asr.training.progress import EpochSums, Progress
 from asr.training.schedule import learning_rate
 from asr.training.state import describe_machine, write_state
 from asr.training.statistics import measure_features
-from asr.training.steps import Steps
+from asr.training.steps import Steps, first_scaling
 from asr.training.validation import Validation, validate
 from asr.training.worst import draw_sample, find_worst
 
 #: Steps in a row without a finite loss and gradient after which nothing will come.
 _MOST_SKIPPED = 10
-#: What the loss is scaled by at first in float16, as PyTorch's ``GradScaler`` does.
-_FLOAT16_SCALE = 2.0**16
+
+
+class _StopAskedError(Exception):
+    """Breaks a validation off."""
 
 
 class Trainer:
@@ -59,8 +61,7 @@ class Trainer:
         self.monitor = monitor
         self.processes = processes
         self.progress = Progress()
-        if self.config.train.precision == "float16" and model.device.type == "cuda":
-            self.progress.scaling = Scaling(_FLOAT16_SCALE)
+        self.progress.scaling = first_scaling(model)
         self.fingerprint = data.fingerprint()
         self.steps = Steps(model, processes)
 
@@ -131,9 +132,9 @@ class Trainer:
         if (self.folder.path / BEST_NAME).exists():
             self._average_best()
             self._list_worst()
-        self.folder.report(self.progress)
         model = self.folder.finish(self.monitor.note)
         self.folder.keep_epochs([])
+        self.folder.report(self.progress, read_metadata(model).summary)
         return model
 
     def _average_best(self) -> None:
@@ -185,19 +186,29 @@ class Trainer:
         freeze(self.model, self.config.train, epoch)
         self.steps.gradients = Gradients(self.model.network)
         self._train(plan, epoch)
-        dev = self._validate()
         averaged = None
-        if self.steps.average is not None:
-            with self.steps.average.applied():
-                averaged = self._validate()
+        try:
+            dev = self._validate()
+            if self.steps.average is not None:
+                with self.steps.average.applied():
+                    averaged = self._validate()
+        except _StopAskedError:
+            # Now that the model has its own weights again.
+            self._save_and_stop()
         rate = self._learning_rate(epoch, (len(plan) - 1) / len(plan))
         return epoch_report(self.progress, dev, averaged, rate)
 
     def _validate(self) -> Validation:
-        # Together, they must all come to the end.
-        stop = self._stop_if_asked if self.processes.size == 1 else _go_on
+        def stop_if_asked() -> None:
+            # Several processes must all come to the end.
+            if self.processes.size == 1 and self.monitor.stopping():
+                raise _StopAskedError
+
         found = validate(
-            self.model, self.data.dev, after_batch=stop, processes=self.processes
+            self.model,
+            self.data.dev,
+            after_batch=stop_if_asked,
+            processes=self.processes,
         )
         if found.unscored:
             self.monitor.note(
@@ -235,12 +246,14 @@ class Trainer:
                 steps=progress.taken,
             )
             sums.steps += 1
-            if step.problem is None:
+            if step.taken:
                 progress.skipped_in_row = 0
                 progress.taken += 1
                 sums.add(step.loss, tokens, step.norms, step.parts)
             else:
-                self._skip(step.problem, epoch, len(plan))
+                sums.skipped += 1
+                if step.problem:
+                    self._skip(step.problem, epoch, len(plan))
             sums.audio += step.audio
             sums.seconds += time.perf_counter() - began
             self.monitor.batch(step.loss, step.audio)
@@ -257,26 +270,23 @@ class Trainer:
         return learning_rate(train, done, dev_losses)
 
     def _skip(self, problem: str, epoch: int, steps: int) -> None:
-        """Count a skipped step and say so.
+        """Say that a step was skipped, and why.
 
         Raises:
             TrainingError: If there were too many.
         """
         progress, sums = self.progress, self.progress.running
-        sums.skipped += 1
-        if not problem:  # float16 ran over; the next step has a smaller scale
-            return
         progress.skipped_in_row += 1
         in_row = progress.skipped_in_row >= _MOST_SKIPPED
         if not in_row and sums.skipped <= steps / 2:
             self.monitor.note(
-                f"batch {sums.steps} of epoch {epoch} was skipped: {problem}"
+                f"step {sums.steps} of epoch {epoch} was skipped: {problem}"
             )
             return
         how = (
-            f"{progress.skipped_in_row} batches in a row"
+            f"{progress.skipped_in_row} steps in a row"
             if in_row
-            else f"{sums.skipped} of {steps} batches"
+            else f"{sums.skipped} of {steps} steps"
         )
         raise TrainingError(
             f"epoch {epoch}: {how} had to be skipped, at last as {problem}; mend or "
@@ -299,9 +309,9 @@ class Trainer:
         ranked = progress.rank(kept.score.wer, kept.loss, self.config.train.average)
         if not self.processes.first:
             return
-        with self._as_kept(report.average_is_better):
-            if ranked:
-                # Before the state that counts on it, after which others may go.
+        if ranked:
+            # Before the state that counts on it, after which others may go.
+            with self._as_kept(report.average_is_better):
                 save_model(self.folder.epoch_path(report.epoch), self.model)
         self._save()
         with self._as_kept(progress.best_average):
@@ -315,9 +325,15 @@ class Trainer:
 
     def _stop_if_asked(self) -> None:
         if self.processes.any(self.monitor.stopping()):
-            self._save()
-            epoch, steps = self.progress.epoch + 1, self.progress.running.steps
-            raise TrainingStopped(f"saved after batch {steps} of epoch {epoch}")
+            self._save_and_stop()
+
+    def _save_and_stop(self) -> NoReturn:
+        self._save()
+        # The first to leave takes the others with it, so that waits for the one that
+        # writes.
+        self.processes.any(False)
+        epoch, steps = self.progress.epoch + 1, self.progress.running.steps
+        raise TrainingStopped(f"saved after step {steps} of epoch {epoch}")
 
     def _save(self) -> None:
         if not self.processes.first:
@@ -357,7 +373,3 @@ def _dev_summary(found: Averaged | Validation) -> dict[str, Any]:
         "dev_cer": found.score.cer,
         "dev_words": words,
     }
-
-
-def _go_on() -> None:
-    """Do nothing, where something might be asked."""

@@ -21,9 +21,9 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimiz
     groups = weight_groups(model, config.weight_decay)
     rate = config.learning_rate
     if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            groups, lr=rate, momentum=_MOMENTUM, nesterov=True, fused=True
-        )
+        # Not fused: that cannot have momentum for some weights and none yet for those
+        # that were frozen so far.
+        return torch.optim.SGD(groups, lr=rate, momentum=_MOMENTUM, nesterov=True)
     kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
     return kind(groups, lr=rate, betas=_BETAS, fused=True)
 

@@ -19,13 +19,11 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.rendezvous import rendezvous
 
 from asr.errors import AsrError, TrainingError
 
 Item = TypeVar("Item")
-#: While the first process lists the worst utterances or writes to a slow disk, the
-#: others wait so long at most.
+#: While the first process writes to a slow disk, the others wait so long at most.
 _PATIENCE = timedelta(hours=2)
 
 
@@ -147,6 +145,8 @@ def _meet(engine: str) -> None:
     if os.environ.get("LOCAL_WORLD_SIZE") != os.environ["WORLD_SIZE"]:
         dist.init_process_group(engine, timeout=_PATIENCE)
         return
+    from torch.distributed.rendezvous import rendezvous
+
     # torchrun's processes meet through a store that outlives them: what they left there
     # would mislead those that are started again (PyTorch's issue 135712). On several
     # machines the number of restarts is not the same for all.

@@ -60,16 +60,18 @@ class Scaling:
     Source: Micikevicius et al., "Mixed precision training" (2018).
 
     Attributes:
-        scale: The factor; 1 where nothing is scaled.
+        scale: The factor.
         good: Steps taken since it changed.
+        enabled: Whether it may change; else it is 1.
     """
 
     scale: float = 1.0
     good: int = 0
+    enabled: bool = False
 
     def lower(self) -> bool:
         """Halve it, as a gradient ran over; return whether there was anything left."""
-        if self.scale == 1:
+        if self.scale <= 1:
             return False
         self.scale, self.good = self.scale / 2, 0
         return True
@@ -77,7 +79,7 @@ class Scaling:
     def count(self) -> None:
         """Count a step that was taken; after many, try twice the scale."""
         self.good += 1
-        if self.scale > 1 and self.good == _GOOD_STEPS:
+        if self.enabled and self.good == _GOOD_STEPS:
             self.scale, self.good = self.scale * 2, 0
 
 

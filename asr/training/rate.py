@@ -15,7 +15,7 @@ Source: Smith (2017), "Cyclical learning rates for training neural networks".
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 import torch
@@ -28,10 +28,9 @@ from asr.training.batches import Batch, load_batches, plan_epoch
 from asr.training.examples import Data, Notify
 from asr.training.freezing import freeze
 from asr.training.processes import ALONE
-from asr.training.progress import Scaling
 from asr.training.stage import build
 from asr.training.statistics import measure_features
-from asr.training.steps import Steps
+from asr.training.steps import Steps, first_scaling
 
 #: The test ends where the loss is so many times its lowest.
 DIVERGED = 4.0
@@ -105,8 +104,9 @@ def find_rate(
     """
     if not 0 < low < high:
         raise ConfigError(f"--from {low:g} must be above 0, and below --to {high:g}")
-    model, found = build(data, config, init, skip_bad=skip_bad, notify=notify)
-    model.to(device)
+    model, found = build(
+        data, config, init, skip_bad=skip_bad, device=device, notify=notify
+    )
     if config.features.cmvn == "global":
         measure_features(model, found.train)
     rates = [low * (high / low) ** (n / (steps - 1)) for n in range(steps)]
@@ -171,17 +171,18 @@ def _losses(
     """
     config = model.config
     freeze(model, config.train, 1)
-    steps = Steps(model, ALONE)
+    steps, scaling = Steps(model, ALONE), first_scaling(model)
+    steps.average = None  # has no part in what the loss does
     model.train()
     recent: list[Loss] = []
     lowest = math.inf
-    batches = zip(rates, _batches(data, config), strict=False)
-    for number, (rate, (epoch, batch)) in enumerate(batches):
+    planned = zip(rates, _steps(data, config), strict=False)
+    for number, (rate, (epoch, batches)) in enumerate(planned):
         draws = generator(config.seed, number, "rate")
         torch.manual_seed(int(draws.integers(2**63)))
-        tokens = int(batch.target_lengths.sum())
+        tokens = sum(int(batch.target_lengths.sum()) for batch in batches)
         step = steps.take(
-            [batch], tokens=tokens, epoch=epoch, rate=rate, scaling=Scaling(), steps=0
+            batches, tokens=tokens, epoch=epoch, rate=rate, scaling=scaling, steps=0
         )
         recent = [*recent, (step.loss * tokens, tokens)][-window:]
         mean = _mean(recent)
@@ -191,12 +192,13 @@ def _losses(
         yield recent[-1]
 
 
-def _batches(data: Data, config: Config) -> Iterator[tuple[int, Batch]]:
-    """Yield the training's batches with their epoch, without an end."""
+def _steps(data: Data, config: Config) -> Iterator[tuple[int, list[Batch]]]:
+    """Yield the batches of the training's steps with their epoch, without an end."""
     for epoch in count(1):
         plan = plan_epoch(data.train, config, epoch, data.recordings)
-        for batch in load_batches(plan, config.features.sample_rate):
-            yield epoch, batch
+        loaded = load_batches(plan, config.features.sample_rate)
+        while batches := list(islice(loaded, config.train.accumulate)):
+            yield epoch, batches
 
 
 def _mean(losses: Sequence[Loss]) -> float:

@@ -6,7 +6,7 @@ training writes the same.
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -106,7 +106,13 @@ class Setting:
     default: str | None
 
 
-def write_report(folder: Path, config: Config, progress: Progress, worst: Path) -> Path:
+def write_report(
+    folder: Path,
+    config: Config,
+    progress: Progress,
+    worst: Path,
+    summary: Mapping[str, Any] | None = None,
+) -> Path:
     """Write ``report.html`` and return its path.
 
     Args:
@@ -114,18 +120,20 @@ def write_report(folder: Path, config: Config, progress: Progress, worst: Path) 
         config: Its settings.
         progress: How far it has come; an epoch or more.
         worst: The list of the worst utterances; may be missing.
+        summary: What the finished model says of itself; the best so far if left out.
 
     Raises:
         FileError: If the page cannot be written.
         ManifestError: If the list is damaged.
     """
     path = folder / REPORT_NAME
+    summary = summary or progress.best_summary
     history, last = progress.history, progress.history[-1]
     context = {
         "title": folder.resolve().name,
-        "headline": _headline(config, progress),
-        "sentences": list(_sentences(config, progress)),
-        "summary": progress.best_summary,
+        "headline": _headline(config, progress, summary),
+        "sentences": list(_sentences(config, progress, summary)),
+        "summary": summary,
         "seconds": last["total_seconds"],
         "speed": _speed(history),
         "memory": finite(last, "peak_memory"),
@@ -145,10 +153,10 @@ def write_report(folder: Path, config: Config, progress: Progress, worst: Path) 
     return path
 
 
-def _headline(config: Config, progress: Progress) -> str:
+def _headline(config: Config, progress: Progress, summary: Mapping[str, Any]) -> str:
     """Return how far it is and what it has reached, in a line."""
     done, epochs = progress.epoch, config.train.epochs
-    wer = f"dev WER {percent(progress.best_wer)}"
+    wer = f"dev WER {percent(summary['dev_wer'])}"
     if not progress.finished(config):
         return f"Epoch {done} of {epochs}: {wer}"
     if done < epochs:
@@ -156,13 +164,19 @@ def _headline(config: Config, progress: Progress) -> str:
     return f"Finished after {plural(done, 'epoch')}: {wer}"
 
 
-def _sentences(config: Config, progress: Progress) -> Iterator[str]:
-    best, row = progress.best_summary, progress.history[progress.best_epoch - 1]
-    yield (
-        f"Epoch {progress.best_epoch} is the best: WER {percent(row['dev_wer'])} and "
-        f"CER {percent(row['dev_cer'])} of {plural(best['dev_words'], 'dev word')}, "
-        "decoded greedily."
+def _sentences(
+    config: Config, progress: Progress, summary: Mapping[str, Any]
+) -> Iterator[str]:
+    rates = (
+        f"WER {percent(summary['dev_wer'])} and CER {percent(summary['dev_cer'])} of "
+        f"{plural(summary['dev_words'], 'dev word')}, decoded greedily."
     )
+    if "averaged" in summary:
+        averaged = ", ".join(map(str, summary["averaged"]))
+        yield f"The average of epochs {averaged} is the best: {rates}"
+    else:
+        which = ", the moving average of its weights," if progress.best_average else ""
+        yield f"Epoch {progress.best_epoch}{which} is the best: {rates}"
     done, epochs = progress.epoch, config.train.epochs
     if not progress.finished(config):
         left = (epochs - done) * progress.seconds / done

@@ -73,20 +73,19 @@ def train(
         AsrError: If settings, data or folder do not allow it; nothing is lost then.
         TrainingStopped: If the monitor asked it to end; its state is saved.
     """
-    if device == "cpu" and config.train.precision in ("bfloat16", "float16"):
-        raise TrainingError(
-            f'train.precision = "{config.train.precision}" is for GPUs; --device cpu '
-            "computes in float32"
-        )
     monitor = monitor or Monitor()
     if init is not None:
         require_kept(init, out)
     if config.train.tensorboard:
         require_tensorboard()
     with repeatable(deterministic), joined_processes(device) as processes:
-        model, found = build(data, config, init, skip_bad=skip_bad, notify=monitor.note)
-        folder = Folder(out, config)
-        trainer = Trainer(model.to(device), found, folder, monitor, processes)
+        model, found = build(
+            *(data, config, init),
+            skip_bad=skip_bad,
+            device=device,
+            notify=monitor.note,
+        )
+        trainer = Trainer(model, found, Folder(out, config), monitor, processes)
         return _run(trainer, resume=resume, overwrite=overwrite)
 
 
@@ -114,6 +113,7 @@ def build(
     init: Path | None,
     *,
     skip_bad: bool,
+    device: str,
     notify: Notify,
 ) -> tuple[AcousticModel, Data]:
     """Return the model as a training begins with it, and what it is trained on.
@@ -123,6 +123,11 @@ def build(
     Raises:
         AsrError: If settings, data or the initial model do not allow it.
     """
+    if device == "cpu" and config.train.precision in ("bfloat16", "float16"):
+        raise TrainingError(
+            f'train.precision = "{config.train.precision}" is for GPUs; --device cpu '
+            "computes in float32"
+        )
     if config.train.freeze and init is None:
         raise ConfigError(
             f"train.freeze = {config.train.freeze} would keep random weights; name a "
@@ -153,7 +158,7 @@ def build(
     if config.train.freeze:
         notify(describe_frozen(model, config.train))
     recordings = open_recordings(config.augment)
-    return model, Data(examples, dev, recordings, initial)
+    return model.to(device), Data(examples, dev, recordings, initial)
 
 
 def _prepare_folder(trainer: Trainer, *, resume: bool, overwrite: bool) -> bool:

@@ -19,6 +19,9 @@ from asr.training.processes import Processes
 from asr.training.progress import Scaling
 from asr.training.suspects import explain
 
+#: What the loss is scaled by at first in float16, as PyTorch's ``GradScaler`` does.
+_FLOAT16_SCALE = 2.0**16
+
 
 @dataclass(frozen=True)
 class Step:
@@ -29,14 +32,25 @@ class Step:
         parts: What else the loss is made of, likewise.
         norms: Of the gradient.
         audio: Seconds of audio.
-        problem: Why it was skipped, in words; None if it was taken.
+        taken: Whether it was; not where a gradient is not finite.
+        problem: Why not, in words; "" where float16 ran over, which it now and then
+            does.
     """
 
     loss: float
     norms: Norms
     audio: float
     parts: dict[str, float] = field(default_factory=dict)
-    problem: str | None = None
+    taken: bool = True
+    problem: str = ""
+
+
+def first_scaling(model: AcousticModel) -> Scaling:
+    """Return how a training's loss is scaled at first: in float16 on a GPU alone."""
+    half = model.config.train.precision == "float16"
+    if half and model.device.type == "cuda":
+        return Scaling(_FLOAT16_SCALE, enabled=True)
+    return Scaling()
 
 
 class Steps:
@@ -95,17 +109,16 @@ class Steps:
         parts = {name: sums[name] / tokens for name in self._part_names()}
         finite = math.isfinite(norms.total)
         if math.isfinite(loss) and not finite and scaling.lower():
-            # Half precision ran over, as it now and then does: nobody is to blame.
-            return Step(loss, norms, sums["audio"], parts, problem="")
+            return Step(loss, norms, sums["audio"], parts, taken=False)
         for name, value in (("loss", loss), ("gradient", norms.total)):
             if not math.isfinite(value):
                 # It would carry what is not finite into every weight.
                 why = f"the {name} is {value} for {self._blamed(seen)}"
-                return Step(loss, norms, sums["audio"], parts, problem=why)
+                return Step(loss, norms, sums["audio"], parts, False, why)
         self.optimizer.step()
         scaling.count()
         if self.average is not None:
-            self.average.update(steps)
+            self.average.update(steps + 1)
         return Step(loss, norms, sums["audio"], parts)
 
     def _part_names(self) -> list[str]:
