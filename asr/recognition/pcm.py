@@ -1,4 +1,4 @@
-"""Bytes as they come: WAV, or raw samples, from standard input, a named pipe, a file."""
+"""Bytes as they come, WAV or raw samples: standard input, a named pipe, a file."""
 
 import os
 import stat
