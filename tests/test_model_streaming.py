@@ -120,6 +120,7 @@ def test_a_running_mean_follows_what_is_heard():
     running = RunningNormalisation(3, shift=0.01)
     assert len(running.add(frames[:99], last=False)) == 0
     assert len(running.add(frames[99:], last=False)) == 4000
+    running.add(frames + 20, last=False)
     moved = running.add(frames + 20, last=False)[-1000:]
     assert moved.mean(dim=0).abs().max() < 0.2
     assert (moved.std(dim=0) - 1).abs().max() < 0.2
