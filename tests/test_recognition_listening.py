@@ -166,12 +166,14 @@ def test_delays_are_those_of_the_clock(model, speech):
 def test_speech_without_a_pause_is_cut_between_words(model):
     text = " ".join(TEXTS * 3)
     samples = tone_words(text, 0).astype(np.float32)
+    [rows] = model.hear([samples])
+    wanted = model.tokens.decode(greedy(rows)[0])
     limits = Limits(longest=4.0, context=1.0)
     updates = hear(Listener(model, limits=limits), cut(samples, 800))
     segments = segments_of(updates)
     assert len(segments) > 2
     assert max(segment.duration for segment in segments) < 6
-    assert " ".join(segment.text for segment in segments) == text
+    assert " ".join(segment.text for segment in segments) == wanted
     assert [w for s in segments for w in s.words] == words_of(updates)
 
 
@@ -192,7 +194,7 @@ def test_a_grammar_is_heard_sentence_by_sentence(model, speech, tmp_path):
 
 FORWARD = (
     *("features.sample_rate=8000", "features.num_mels=20", "features.low_freq=200"),
-    *("features.cmvn=none", "augment.freq_masks=0", "augment.time_masks=0"),
+    *("features.cmvn=global", "augment.freq_masks=0"),
     *("model.bidirectional=false", "model.subsampling=2", "model.conv_channels=8"),
     *("model.layers=1", "model.hidden=16"),
 )
@@ -203,11 +205,13 @@ def forward():
     """A forward-only network that has learnt nothing, and so says many letters."""
     import torch
 
-    torch.manual_seed(3)
-    tokens = Tokens(("<blank>", " ", *"abcd"))
+    torch.manual_seed(5)
+    tokens = Tokens(("<blank>", " ", "a", "b"))
     model = AcousticModel(load_config(None, FORWARD), tokens).eval()
+    model.features.set_statistics(torch.full((20,), -12.0), torch.full((20,), 3.0))
     with torch.no_grad():
         model.network.linear.weight.mul_(30)
+        model.network.linear.bias.zero_()
     return model
 
 
@@ -246,7 +250,6 @@ def words(text, start=0.0):
         ("a b", "a b c", 2),
         ("a b", "x b c", 2),
         ("a b c", "a c d", 2),
-        ("a b", "a x b c", 3),
     ],
 )
 def test_words_go_on_after_those_that_say_the_same(before, found, count):
