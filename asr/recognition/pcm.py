@@ -170,13 +170,16 @@ def _samples(
     scale = 1 if kind.kind == "f" else 1 << (8 * kind.itemsize - 1)
     frame = layout.channels * kind.itemsize
     most = frame * max(1, round(BLOCK * layout.sample_rate))
-    left, rest = layout.size, begin
-    while True:
-        data = stream.read(most if left is None else min(most, left))
-        if not data:
-            break
-        if left is not None:
-            left -= len(data)
+    left, rest = layout.size, b""
+
+    def read() -> bytes:
+        nonlocal left
+        found = stream.read(most if left is None else min(most, left))
+        left = None if left is None else left - len(found)
+        return found
+
+    data = begin or read()
+    while data:
         rest += data
         whole = len(rest) // frame * frame
         found = np.frombuffer(rest[:whole], kind).astype(np.float32) / scale
@@ -185,6 +188,7 @@ def _samples(
             raise AudioError(f"{name}: holds samples that are not finite")
         if whole:
             yield found.reshape(-1, layout.channels).mean(axis=1)
+        data = read()
     if rest or left:
         where = "in the middle of a sample" if rest else "before its header says"
         tell(f"{name}: breaks off {where}")

@@ -16,10 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from rapidfuzz.distance import Levenshtein
 
 from asr.audio import read_audio
-from asr.manifest import read_manifest
+from asr.decoding.greedy import greedy
+from asr.manifest import Utterance, read_manifest
 from asr.recognition.acoustics import load_acoustics
 from asr.recognition.listening import Listener
 from asr.recognition.options import SearchOptions, make_decoding
@@ -66,8 +68,6 @@ def errors(said, heard):
 
 
 def test_live(tmp_path):
-    import soundfile
-
     model = load_acoustics(Path(os.environ["MODEL"]), "cpu")
     decoding = make_decoding(
         model, SearchOptions(beam=int(os.environ.get("BEAM", "0"))), words=True
@@ -78,8 +78,6 @@ def test_live(tmp_path):
     signal = spoken(utterances, rate)
     path = tmp_path / "all.wav"
     soundfile.write(path, signal, rate)
-    from asr.manifest import Utterance
-
     one = [Utterance(id="all", audio=path)]
     texts = {
         "utterance by utterance": transcribe(model, utterances, decoding=decoding),
@@ -109,3 +107,24 @@ def test_live(tmp_path):
                 f"WER {wer:.2f} %; {listener.punctuality.summary()}"
             )
             assert wer < rates["as one recording"] + COST
+
+
+def test_a_running_mean():
+    model = load_acoustics(Path(os.environ["MODEL"]), "cpu")
+    stream = model.stream()
+    if stream is None or model.config.features.cmvn != "utterance":
+        pytest.skip("no forward-only model whose features are normalised by utterance")
+    said, whole, running = [], [], []
+    for utterance in read_manifest(Path(os.environ["MANIFEST"])):
+        samples = read_audio(utterance.audio, model.config.features.sample_rate)
+        said += normalise(utterance.text, model.config.text).split()
+        for words, rows in (
+            (whole, model.hear([samples])[0]),
+            (running, np.concatenate([stream.add(samples), stream.end()])),
+        ):
+            words += model.tokens.decode(greedy(rows)[0]).split()
+    print(
+        f"\n  WER {errors(said, whole):.2f} % with an utterance's mean and variance, "
+        f"{errors(said, running):.2f} % with running ones"
+    )
+    assert errors(said, running) < errors(said, whole) + COST
