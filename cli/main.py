@@ -15,6 +15,7 @@ from .check import check
 from .compare import compare
 from .export import export
 from .gradients import gradients
+from .listen import listen
 from .lm import lm
 from .prep import prep
 from .rate import rate
@@ -38,7 +39,7 @@ app = typer.Typer(
 )
 for command in (
     *(prep, check, augment, rate, train, lm, tune),
-    *(export, transcribe, align, score, gradients, compare, synth),
+    *(export, transcribe, listen, align, score, gradients, compare, synth),
 ):
     app.command(no_args_is_help=True)(command)
 

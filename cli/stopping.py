@@ -20,9 +20,15 @@ class StopSignals:
             it at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, line: bytes = _LINE) -> None:
+        """Take down nothing yet.
+
+        Args:
+            line: What a command says that looks at ``received``; nothing if empty.
+        """
         self.received: int | None = None
         self.gentle = False
+        self._line = line
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -55,7 +61,7 @@ class StopSignals:
         if not self.gentle:
             raise KeyboardInterrupt
         # Straight to the file: the interrupted code may be writing to the stream.
-        os.write(2, _LINE)
+        os.write(2, self._line)
 
     def _restore(self) -> None:
         for number, before in self._before.items():

@@ -1,7 +1,7 @@
 """A whole acoustic model: samples to log-probabilities, with what it writes with."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from asr.config import Config
 from asr.features import Features, pad_samples
 from asr.model.network import Network
 from asr.tokens import Tokens
+
+if TYPE_CHECKING:
+    from asr.model.streaming import NetworkStream
 
 
 class AcousticModel(nn.Module):
@@ -64,6 +67,12 @@ class AcousticModel(nn.Module):
             row[:length].cpu().numpy()
             for row, length in zip(log_probs, lengths.tolist(), strict=True)
         ]
+
+    def stream(self) -> "NetworkStream | None":
+        """Return what hears bit by bit; None if the network needs what is to come."""
+        from asr.model.streaming import NetworkStream
+
+        return None if self.config.model.bidirectional else NetworkStream(self)
 
     def num_parameters(self) -> int:
         """Return the number of trained weights."""

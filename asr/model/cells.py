@@ -105,6 +105,10 @@ def gru_after(x: Tensor, h: Tensor, gates: dict[str, Gate]) -> Tensor:
     return (1 - z) * candidate + z * h
 
 
+#: The state of a layer: h, and the LSTM's C, both (B, H).
+State = tuple[Tensor, Tensor]
+
+
 def run(cell: Cell, weights: nn.RNNBase, inputs: Tensor) -> Tensor:
     """Return the states of every frame, (B, T, D) -> (B, T, H).
 
@@ -113,8 +117,18 @@ def run(cell: Cell, weights: nn.RNNBase, inputs: Tensor) -> Tensor:
         weights: A module of PyTorch's that holds them; it is not called.
         inputs: Frames.
     """
+    return advance(cell, weights, inputs)[0]
+
+
+def advance(
+    cell: Cell, weights: nn.RNNBase, inputs: Tensor, state: State | None = None
+) -> tuple[Tensor, State]:
+    """As :func:`run`, from a state on, 0 if left out; return the last state too."""
     gates = gates_of(cell, weights)
-    h = c = inputs.new_zeros(inputs.shape[0], weights.hidden_size)
+    if state is None:
+        nothing = inputs.new_zeros(inputs.shape[0], weights.hidden_size)
+        state = nothing, nothing
+    h, c = state
     states = []
     for x in inputs.unbind(dim=1):
         if cell == "lstm":
@@ -126,7 +140,7 @@ def run(cell: Cell, weights: nn.RNNBase, inputs: Tensor) -> Tensor:
         else:
             h = vanilla(x, h, gates["h"], ACTIVATIONS[cell])
         states.append(h)
-    return torch.stack(states, dim=1)
+    return torch.stack(states, dim=1), (h, c)
 
 
 def gates_of(cell: Cell, weights: nn.RNNBase) -> dict[str, Gate]:

@@ -107,7 +107,7 @@ class Network(nn.Module):
             frames: What the recurrent stack receives, shape (B, T', D).
             lengths: Valid frames of each utterance, shape (B,), integers.
         """
-        return self._spell(self.recurrent(frames, lengths))
+        return self.spell(self.recurrent(frames, lengths))
 
     def with_middle(
         self, features: Tensor, lengths: Tensor
@@ -125,9 +125,9 @@ class Network(nn.Module):
         lengths = self.output_lengths(lengths)
         layers = list(self.recurrent.by_layer(frames, lengths))
         middle = layers[len(layers) // 2 - 1]
-        return self._spell(layers[-1]), self._spell(middle), lengths
+        return self.spell(layers[-1]), self.spell(middle), lengths
 
-    def _spell(self, outputs: Tensor) -> Tensor:
+    def spell(self, outputs: Tensor) -> Tensor:
         """Return log-probabilities of a layer's outputs, (B, T', H) -> (B, T', V)."""
         outputs = self.norm(outputs)
         # In full precision: the loss sums thousands of these.

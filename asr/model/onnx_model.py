@@ -69,6 +69,9 @@ class OnnxModel:
         alone = partial(run, self._session)
         return [found for [found] in self._pool.map(alone, ([f] for f in frames))]
 
+    def stream(self) -> None:
+        """Return None: the graph has no place for a state to go on from."""
+
 
 def open_session(model: Path | bytes, threads: int = 1) -> Any:
     """Return ONNX Runtime's session for a file or its content.

@@ -15,7 +15,8 @@ times slower. There is a way to run a layer for each case, all with the same num
 Shape letters: B utterances, T frames, D input size, H hidden size.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -111,6 +112,18 @@ class RecurrentLayer(nn.Module):
         behind = cells.run(self.cell, self.backwards, reorder(inputs, order))
         return torch.cat([ahead, reorder(behind, order)], dim=2)
 
+    def advance(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Return outputs of a forward layer's next frames, (1, T, D), and its state.
+
+        Args:
+            inputs: One utterance's, one frame at least.
+            state: What the frames before have left; None before the first.
+        """
+        if self.equations or self.cell in _OURS:
+            return cells.advance(self.cell, self.forwards, inputs, state)
+        outputs, state = self.forwards(inputs, state)
+        return outputs, state
+
     def must_compile(self) -> bool:
         """Return whether training on a CPU begins with compiling its kernels."""
         kernels = self.cell in (*_OURS, *_FASTER) and not self.equations
@@ -182,6 +195,27 @@ class RecurrentStack(nn.Module):
                 outputs = outputs + inputs
             inputs = outputs
             yield inputs
+
+    def advance(
+        self, inputs: Tensor, states: Sequence[Any]
+    ) -> tuple[Tensor, list[Any]]:
+        """Return the top layer's outputs of the next frames, and each layer's state.
+
+        Forward layers that are not in training alone can go on so.
+
+        Args:
+            inputs: One utterance's next frames, one at least, shape (1, T, D).
+            states: Of each layer, the lowest first; None before the first frame.
+        """
+        after = []
+        layers = zip(self.norms, self.layers, states, strict=True)
+        for norm, layer, state in layers:
+            advance: Any = layer.advance
+            outputs, state = advance(norm(inputs), state)
+            after.append(state)
+            joined = self.residual and outputs.shape == inputs.shape
+            inputs = outputs + inputs if joined else outputs
+        return inputs, after
 
     def must_compile(self) -> bool:
         """Return whether training on a CPU begins with compiling kernels."""

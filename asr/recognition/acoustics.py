@@ -15,6 +15,16 @@ from asr.model.onnx_file import is_onnx
 from asr.tokens import Tokens
 
 
+class Stream(Protocol):
+    """What a model hears of one utterance after the other, bit by bit."""
+
+    def add(self, samples: Samples) -> npt.NDArray[np.float32]:
+        """Take the next samples, (N,), and return what is known by now, (T', V)."""
+
+    def end(self) -> npt.NDArray[np.float32]:
+        """Return the rest, (T', V); the next samples begin another utterance."""
+
+
 class Acoustics(Protocol):
     """A model: trained weights in PyTorch, or an exported file in ONNX Runtime."""
 
@@ -36,6 +46,9 @@ class Acoustics(Protocol):
         Args:
             signals: At the config's sample rate, in [-1, 1]; they are one batch.
         """
+
+    def stream(self) -> Stream | None:
+        """Return what hears bit by bit, for a network that can; else None."""
 
 
 def load_acoustics(path: Path, device: str = "auto") -> Acoustics:

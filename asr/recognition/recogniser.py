@@ -104,7 +104,7 @@ def _decoded(
     """Yield passages, without what was heard, and what they say."""
     if decoding.search is None:
         for passage in found:
-            result = _decode(model, passage.heard, decoding)
+            result = _write(model, passage.heard, decoding)
             yield replace(passage, heard=None), result
         return
     threads = os.cpu_count() or 1
@@ -112,7 +112,7 @@ def _decoded(
     pool = ThreadPoolExecutor(threads)
     try:
         for passage in found:
-            future = pool.submit(_decode, model, passage.heard, decoding)
+            future = pool.submit(_write, model, passage.heard, decoding)
             waiting.append((replace(passage, heard=None), future))
             while waiting and (waiting[0][1].done() or len(waiting) > 4 * threads):
                 done, future = waiting.popleft()
@@ -172,11 +172,19 @@ def observe(
     return words, observations(labels, np.concatenate(shares))
 
 
-def _decode(
+def _write(
     model: Acoustics, heard: Posteriors | Failure | None, decoding: Decoding
 ) -> Hypothesis | Failure | None:
-    if not isinstance(heard, Posteriors):
-        return heard
+    return (
+        hypothesis(model, heard, decoding) if isinstance(heard, Posteriors) else heard
+    )
+
+
+def hypothesis(model: Acoustics, heard: Posteriors, decoding: Decoding) -> Hypothesis:
+    """Return what a model makes of log-probabilities, with what the decoding asks for.
+
+    Words have times in the whole recording.
+    """
     candidates = decode(model, heard, decoding)
     best = candidates[0]
     alternatives = candidates[: decoding.n_best]

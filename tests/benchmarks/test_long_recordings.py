@@ -60,9 +60,9 @@ vad = os.environ.get("VAD", "energy")
 found = [h.text for h in transcribe(model, given, decoding=decoding, vad=vad)]
 profile.disable()
 seconds = time.perf_counter() - began
-parts = {"read_audio": 0.0, "add": 0.0, "hear": 0.0, "_decode": 0.0}
+parts = {"read_audio": 0.0, "add": 0.0, "hear": 0.0, "_write": 0.0}
 files = {"read_audio": ["audio"], "add": [vad], "hear": ["acoustic", "onnx_model"],
-         "_decode": ["recogniser"]}
+         "_write": ["recogniser"]}
 for (file, _, name), (_, _, _, total, _) in pstats.Stats(profile).stats.items():
     if name in parts and Path(file).stem in files[name]:
         parts[name] += total
