@@ -155,3 +155,28 @@ def test_a_reader_that_leaves_early_gets_no_traceback(trained, prepared):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is full")
+@pytest.mark.parametrize("command", [["--version"], ["score", "--help"]])
+def test_output_that_cannot_be_written_is_said(command):
+    with Path("/dev/full").open("w") as full:
+        process = start(*command, stdout=full)
+        _, err = process.communicate(timeout=60)
+    wanted = "asr: error: standard output: cannot be written: No space left on device\n"
+    assert (process.returncode, err) == (1, wanted)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no descriptor is closed for a child there")
+def test_output_that_is_closed_is_said():
+    process = start("--version", preexec_fn=lambda: os.close(1))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.startswith("asr: error: standard output: cannot be written: ")
+    assert err.count("\n") == 1
+
+
+def test_help_shows_all_that_is_in_brackets():
+    """As markup it would be gone."""
+    asked = CliRunner().invoke(app, ["transcribe", "--help"], env={"COLUMNS": "200"})
+    assert "'recurrent-asr[vad]'" in " ".join(asked.stdout.split())
