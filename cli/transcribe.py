@@ -226,12 +226,13 @@ def transcribe(
                 if len(failed) == len(left):
                     raise typer.Exit(1)
         except (KeyboardInterrupt, FileError) as ended:
-            if left and (out is not None or beside):
+            stopped = isinstance(ended, KeyboardInterrupt)
+            if left and (out is not None or beside) and (done or stopped):
                 _note(
                     f"{done} of {len(left)} recordings are done; the same command "
                     "goes on with the others"
                 )
-            if isinstance(ended, FileError):  # as a full disk
+            if not stopped:  # as by a full disk
                 raise
             raise typer.Exit(signals.exit_code) from None
     for names, how in ((failed, "failed"), (cut, "broke off")):

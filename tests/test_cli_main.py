@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import typer.main
 from typer.testing import CliRunner
 
 from asr import __version__
@@ -176,7 +177,13 @@ def test_output_that_is_closed_is_said():
     assert err.count("\n") == 1
 
 
-def test_help_shows_all_that_is_in_brackets():
+@pytest.mark.parametrize("name", typer.main.get_command(app).commands)
+def test_help_shows_what_is_in_brackets(name):
     """As markup it would be gone."""
-    asked = CliRunner().invoke(app, ["transcribe", "--help"], env={"COLUMNS": "200"})
-    assert "'recurrent-asr[vad]'" in " ".join(asked.stdout.split())
+    asked = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
+    shown = re.sub(r"[\s│]|\x1b\[[0-9;]*m", "", asked.stdout)
+    command = typer.main.get_command(app).commands[name]
+    texts = [command.help, *(getattr(p, "help", None) for p in command.params)]
+    for text in filter(None, texts):
+        for part in re.findall(r"\[[^\]]*\]", text):
+            assert re.sub(r"\s", "", part) in shown, part
