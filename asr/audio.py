@@ -25,6 +25,9 @@ AUDIO_SUFFIXES = frozenset(
 LONGEST = 1e7
 #: Frames read at once where all of a recording is gone through.
 _BLOCK = 1 << 16
+#: Where full scale is 1. A recording in floating point whose samples are integers of
+#: 32 bits is below this and is heard; squares and sums of what is beyond overflow.
+_LOUDEST = 1e10
 
 _lock = threading.Lock()
 #: How many want quiet now, and where standard error was led before.
@@ -48,12 +51,14 @@ def audio_info(path: Path) -> AudioInfo:
         AudioError: If the file is missing or empty.
         AudioFormatError: If it is not audio that soundfile reads.
     """
-    with _open(path) as file:
+    with quiet_decoder(), _open(path) as file:
         return AudioInfo(file.samplerate, file.channels, file.frames / file.samplerate)
 
 
 def audio_below(folder: Path, suffixes: Container[str] = AUDIO_SUFFIXES) -> list[Path]:
     """Return the audio files in a folder and the folders in it, by suffix, sorted.
+
+    Hidden files are left out.
 
     Args:
         folder: Where to look.
@@ -65,7 +70,11 @@ def audio_below(folder: Path, suffixes: Container[str] = AUDIO_SUFFIXES) -> list
     files = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in suffixes and path.is_file()
+        if path.suffix.lower() in suffixes
+        # macOS keeps notes on a.wav in ._a.wav.
+        and not path.name.startswith(".")
+        # A link to what is gone is told of when it is read.
+        and (path.is_file() or (path.is_symlink() and not path.exists()))
     )
     if not files:
         raise AudioError(f"{folder}: holds no audio file (looked for by suffix)")
@@ -190,6 +199,12 @@ def _require_finite(path: Path, samples: npt.NDArray[np.float32]) -> None:
     # One NaN in a floating-point recording would turn every weight into NaN.
     if not np.isfinite(samples).all():
         raise AudioError(f"{path}: holds samples that are not finite numbers")
+    largest = max(float(samples.max(initial=0)), -float(samples.min(initial=0)))
+    if largest > _LOUDEST:
+        raise AudioError(
+            f"{path}: holds samples of {largest:.3g}, where full scale is 1; "
+            "was it written as floating point by mistake?"
+        )
 
 
 def _breaks_off(path: Path, error: soundfile.LibsndfileError) -> AudioError:

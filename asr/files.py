@@ -12,7 +12,9 @@ from pathlib import Path
 from asr.errors import FileError
 
 #: Characters that a file's name cannot hold on some system, and what escapes them.
-_ESCAPED = str.maketrans({c: f"%{ord(c):02X}" for c in '%/\\:*?"<>|'})
+_ESCAPED = str.maketrans(
+    {c: f"%{ord(c):02X}" for c in [*'%/\\:*?"<>|', *map(chr, range(32))]}
+)
 #: What a folder answers that cannot be flushed: it is no file, or not to be opened.
 _NOT_FLUSHED = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
 
@@ -39,7 +41,7 @@ def replacing(path: Path, *, keep: Path | None = None) -> Iterator[Path]:
     temporary: Path | None = None
     target = Path(os.path.realpath(path))
     # The superuser could rename a file over /dev/null.
-    if target.exists() and not target.is_file():
+    if _is_in_use(target):
         raise FileError(f"{path}: is not a file that can be replaced; choose another")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +91,7 @@ def check_writable(path: Path) -> None:
         FileError: If its folder cannot be written, or ``path`` is a folder or device.
     """
     target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
+    if _is_in_use(target):
         raise FileError(f"{path}: is not a file that can be replaced; choose another")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -149,6 +151,14 @@ def read_text(path: Path) -> str:
         ) from None
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _is_in_use(target: Path) -> bool:
+    """Return whether a folder or device lies where a file is to be written.
+
+    pathlib would raise for a name that is too long; that is told when it is written.
+    """
+    return os.path.exists(target) and not os.path.isfile(target)  # noqa: PTH110, PTH113
 
 
 def _flush_folder(folder: Path) -> None:

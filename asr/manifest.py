@@ -245,7 +245,8 @@ def ids_from_paths(paths: Sequence[Path], *, suffixes: bool = True) -> list[str]
 
 
 def _as_word(path: Path) -> str:
-    word = "_".join("-".join(path.parts).split())
+    # A file may be called " .wav".
+    word = "_".join("-".join(path.parts).split()) or "_"
     return word.encode(errors="backslashreplace").decode()
 
 
@@ -256,6 +257,8 @@ def _parse(row: dict[str, Any], where: str, folder: Path) -> Utterance:
     # Of enough ".." nothing is left but the root, which has no name.
     if path is None or not Path(audio).name or not path.name:
         raise ManifestError(f"{where}: no audio_filepath; every line needs one")
+    if "\0" in audio:
+        raise ManifestError(f"{where}: audio_filepath has a NUL in it; no file has")
     text = _optional_string(rest, "text", where)
     speaker = rest.pop("speaker", None)
     if speaker is not None and type(speaker) not in (str, int):

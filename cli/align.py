@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .bars import bar
+from .stopping import StopSignals
 
 
 def align(
@@ -59,7 +60,7 @@ def align(
     Parts of a text that the audio does not seem to have are named on stderr. What
     cannot be aligned is named, the others go on, and the exit code is 3.
     """
-    from asr.errors import count
+    from asr.errors import count, printable
     from asr.recognition.acoustics import load_acoustics
     from asr.recognition.alignment import align_utterances, mismatches
     from asr.recognition.posteriors import Failure
@@ -67,35 +68,51 @@ def align(
     from asr.recognition.staging import Staging
     from asr.recognition.wordfiles import AlignmentFiles, parse_formats
 
+    def say(line: str) -> None:
+        typer.echo(f"asr: {printable(line)}", err=True)
+
     chosen = parse_formats(formats)
     utterances = find_texts(source, text)
-    loaded = load_acoustics(model, device)
-    failed = 0
+    failed = cut = 0
     scores: list[tuple[float, str, str]] = []
-    with Staging() as staging, AlignmentFiles(out, chosen, typer.echo) as files:
-        results = staging.run(
-            utterances,
-            lambda ready: align_utterances(loaded, ready, batch_seconds=batch_seconds),
-        )
-        for result in bar("Aligning")(results, len(utterances)):
-            if isinstance(result, Failure):
-                typer.echo(f"asr: error: {result.reason}", err=True)
-                failed += 1
-                continue
-            files.add(result)
-            scores.append((result.score, result.id, result.text))
-            for first, stop in mismatches(result.words, threshold):
-                part = result.words[first:stop]
-                words = " ".join(word.text for word in part)
-                typer.echo(
-                    f"asr: note: {result.id}: {part[0].start:.2f}-{part[-1].end:.2f} s "
-                    f"does not sound like its text: {words}",
-                    err=True,
+    with StopSignals() as signals:
+        try:
+            loaded = load_acoustics(model, device)
+            with Staging() as staging, AlignmentFiles(out, chosen, typer.echo) as files:
+                results = staging.run(
+                    utterances,
+                    lambda ready: align_utterances(
+                        loaded, ready, batch_seconds=batch_seconds
+                    ),
                 )
-        if failed == len(utterances):
-            raise typer.Exit(1)
+                for result in bar("Aligning")(results, len(utterances)):
+                    if isinstance(result, Failure):
+                        say(f"error: {result.reason}")
+                        failed += 1
+                        continue
+                    files.add(result)
+                    if result.id in staging.cut:
+                        say(
+                            f"error: {staging.cut[result.id]}; "
+                            "the text was laid over what is there"
+                        )
+                        cut += 1
+                    scores.append((result.score, result.id, result.text))
+                    for first, stop in mismatches(result.words, threshold):
+                        part = result.words[first:stop]
+                        words = " ".join(word.text for word in part)
+                        say(
+                            f"note: {result.id}: {part[0].start:.2f}-"
+                            f"{part[-1].end:.2f} s does not sound like its text: "
+                            f"{words}"
+                        )
+                if failed == len(utterances):
+                    raise typer.Exit(1)
+        except KeyboardInterrupt:
+            raise typer.Exit(signals.exit_code) from None
     for score, name, words in sorted(scores)[:worst]:
-        typer.echo(f"asr: worst: {score:.2f} {name}: {words}", err=True)
+        say(f"worst: {score:.2f} {name}: {words}")
     if failed:
-        typer.echo(f"asr: {failed} of {count(utterances, 'text')} failed", err=True)
+        say(f"{failed} of {count(utterances, 'text')} failed")
+    if failed or cut:
         raise typer.Exit(3)

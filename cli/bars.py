@@ -25,7 +25,10 @@ def weighted_bar(
     def track(
         items: Iterable[Any], shares: Callable[[], Iterable[float]]
     ) -> Iterator[Any]:
-        from rich import progress
+        if sys.stderr is None or not sys.stderr.isatty():
+            yield from items
+            return
+        from rich import progress  # which takes a while to load
         from rich.console import Console
 
         console = Console(stderr=True)

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from .stopping import StopSignals
+
 
 def export(
     model: Annotated[
@@ -31,5 +33,9 @@ def export(
     """
     from asr.recognition.export import describe, export_model
 
-    made = export_model(model, out, precision=precision, check=check)
+    with StopSignals() as signals:
+        try:
+            made = export_model(model, out, precision=precision, check=check)
+        except KeyboardInterrupt:  # SIGTERM too; nothing half written stays
+            raise typer.Exit(signals.exit_code) from None
     typer.echo(describe(made))

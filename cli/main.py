@@ -2,12 +2,14 @@
 
 import os
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Annotated, Any, TextIO, cast
 
 import typer
 
 from asr import __version__
-from asr.errors import AsrError, printable
+from asr.errors import AsrError, FileError, printable
 
 from .align import align
 from .augment import augment
@@ -71,16 +73,65 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    stream = sys.stdout
+    if stream is None:
+        # Closed by who called (>&-); to this nothing can be written either, and it
+        # keeps the descriptor's number from what is opened next.
+        stream = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+    sys.stdout = cast("TextIO", _Output(stream))
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except AsrError as error:
         _say(f"asr: error: {printable(str(error))}")
+        sys.exit(1)
+    except BrokenPipeError:  # a reader that has seen enough, as head
         sys.exit(1)
     except SystemExit as done:
         # What typer makes of Ctrl-C, without a word.
         if isinstance(done.code, int) and done.code in _ENDED:
             _say(f"asr: {_ENDED[done.code]}")
         raise
+    finally:
+        sys.stdout = stream
+
+
+class _Output:
+    """Standard output, whose failure is no bug: the disk may be full."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._failure: Exception | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._failing():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with self._failing():
+            self._stream.flush()
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        if self._failure is not None:
+            raise self._failure  # typer tries a stream, and hides what it is told
+        try:
+            yield
+        except OSError as error:
+            # What is left would be tried again, and complained of, when Python ends.
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            self._failure = error
+            if not isinstance(error, BrokenPipeError):
+                self._failure = FileError(
+                    f"standard output: cannot be written: {error.strerror}"
+                )
+            raise self._failure from None
 
 
 def _say(line: str) -> None:

@@ -43,7 +43,9 @@ def transcribe(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="For a file a recording and format: <id>.srt, ..."
+            metavar="FOLDER",
+            help="For a file a recording and format: <id>.srt, ... A folder a batch: "
+            "another recording of that id has its file.",
         ),
     ] = None,
     beside: Annotated[
@@ -107,7 +109,7 @@ def transcribe(
         Literal["energy", "silero", "none"],
         typer.Option(
             help="What finds speech in recordings of more than 30 s, to cut them in "
-            "pauses: levels, or a network (pip install 'recurrent-asr[vad]'); none "
+            "pauses: levels, or a network (pip install 'recurrent-asr\\[vad]'); none "
             "cuts anywhere between words. With --grammar they stay whole.",
         ),
     ] = "energy",
@@ -126,10 +128,11 @@ def transcribe(
     that the same command goes on where it stopped.
 
     Decoding is greedy, unless --lm, --lexicon, --grammar, hotwords, --nbest
-    or --beam ask for a beam search. A recording that cannot be read is named,
-    the others go on, and the exit code is 3.
+    or --beam ask for a beam search. A recording that cannot be read, or whose
+    file cannot be written, is named, the others go on, and the exit code is 3;
+    so it is where a recording breaks off: what is there of it is transcribed.
     """
-    from asr.errors import ConfigError, some
+    from asr.errors import ConfigError, FileError, printable, some
     from asr.hypotheses import Hypothesis
     from asr.model.file import find_model
     from asr.recognition.acoustics import load_acoustics
@@ -173,6 +176,7 @@ def transcribe(
     )
     left: list[Utterance] = []
     failed: list[str] = []
+    cut: list[str] = []
     done = 0
     with StopSignals() as signals, Staging() as staging:
         try:
@@ -207,26 +211,37 @@ def transcribe(
             track = weighted_bar("Transcribing")
             with outputs.open(lambda text: typer.echo(text, nl=False)) as write:
                 for result in track(results, lambda: map(staging.seconds, left)):
-                    if isinstance(result, Hypothesis):
-                        write(result)
-                        done += 1
-                    else:
-                        typer.echo(f"asr: error: {result.reason}", err=True)
+                    failure = (
+                        write(result) if isinstance(result, Hypothesis) else result
+                    )
+                    if failure is not None:
+                        _error(failure.reason)
                         failed.append(result.id)
+                        continue
+                    done += 1
+                    if result.id in staging.cut:
+                        said = staging.cut[result.id]
+                        _error(f"{said}; what is there was transcribed")
+                        cut.append(result.id)
                 if len(failed) == len(left):
                     raise typer.Exit(1)
-        except KeyboardInterrupt:
-            if left and (out is not None or beside):
+        except (KeyboardInterrupt, FileError) as ended:
+            stopped = isinstance(ended, KeyboardInterrupt)
+            if left and (out is not None or beside) and (done or stopped):
                 _note(
                     f"{done} of {len(left)} recordings are done; the same command "
                     "goes on with the others"
                 )
+            if not stopped:  # as by a full disk
+                raise
             raise typer.Exit(signals.exit_code) from None
-    if failed:
-        typer.echo(
-            f"asr: {len(failed)} of {len(left)} recordings failed: {some(failed, 20)}",
-            err=True,
-        )
+    for names, how in ((failed, "failed"), (cut, "broke off")):
+        if names and len(left) > 1:
+            listed = printable(some(names, 20))
+            typer.echo(
+                f"asr: {len(names)} of {len(left)} recordings {how}: {listed}", err=True
+            )
+    if failed or cut:
         raise typer.Exit(3)
 
 
@@ -238,6 +253,12 @@ def _channel(text: str | None) -> int | Literal["each"] | None:
     if not text.isdecimal() or not int(text):
         raise typer.BadParameter(f"--channel {text}: is neither each nor 1, 2, ...")
     return int(text)
+
+
+def _error(line: str) -> None:
+    from asr.errors import printable
+
+    typer.echo(f"asr: error: {printable(line)}", err=True)
 
 
 def _note(line: str) -> None:

@@ -182,3 +182,23 @@ def test_blocks_are_finite(tmp_path):
     write_not_a_number(tmp_path / "a.wav")
     with pytest.raises(AudioError, match=r"a\.wav: holds samples .* not finite"):
         list(audio_blocks(tmp_path / "a.wav"))
+
+
+def test_info_is_read_without_a_word(tmp_path, capfd):
+    """libmpg123 has things to say of an MP3 that is cut short."""
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, tone(seconds=5), RATE)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with soundfile.SoundFile(path):
+        assert "Warning: Xing stream size" in capfd.readouterr().err
+    audio_info(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_samples_that_would_overflow(tmp_path):
+    samples = tone().astype(np.float32)
+    soundfile.write(tmp_path / "ints.wav", samples * 2**31, RATE, subtype="FLOAT")
+    assert np.isfinite(read_audio(tmp_path / "ints.wav", RATE)).all()
+    soundfile.write(tmp_path / "odd.wav", samples * 1e30, RATE, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"odd.wav: holds samples of .*e\+2\d"):
+        read_audio(tmp_path / "odd.wav", RATE)

@@ -113,6 +113,16 @@ def test_some_and_all_fail(asr, prepared, tmp_path):
     assert list(bad.iterdir()) == []
 
 
+def test_a_recording_that_breaks_off_is_said_to(asr, corpus, tmp_path):
+    data = (corpus / "wav/train04.wav").read_bytes()
+    (tmp_path / "a.wav").write_bytes(data[: 3 * len(data) // 4])
+    (tmp_path / "a.txt").write_text("do", encoding="utf-8")
+    result = asr(tmp_path / "a.wav", tmp_path / "a.txt", "--threshold", 0)
+    assert (result.exit_code, len(result.stdout.splitlines())) == (3, 1)
+    assert ": breaks off: header promises " in result.stderr
+    assert result.stderr.endswith("; the text was laid over what is there\n")
+
+
 def test_wrong_use(asr, prepared):
     several = asr(prepared / "dev.jsonl", "-f", "ctm,json")
     assert isinstance(several.exception, ConfigError)

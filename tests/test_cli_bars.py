@@ -57,3 +57,14 @@ def test_results_go_where_they_are_led_while_a_bar_is_shown(tmp_path):
     assert b"result" not in shown
     assert b"note a" in shown and b"note b" in shown
     assert b"Working" in shown and b"25%" in shown
+
+
+def test_rich_is_not_loaded_for_nobody():
+    code = (
+        "import sys\nfrom cli.bars import bar\n"
+        "list(bar('x')('abc', 3))\nprint('rich.progress' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("False\n", "")

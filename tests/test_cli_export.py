@@ -1,8 +1,13 @@
+import signal
+import time
+
 import pytest
 from typer.testing import CliRunner
 
 from asr.errors import ModelError
+from asr.model.file import load_model
 from cli.main import app
+from tests.media import ffmpeg
 
 pytest.importorskip("onnx")
 
@@ -34,3 +39,33 @@ def test_refused(trained, tmp_path):
     result = run(trained, tmp_path / "m.bin")
     assert isinstance(result.exception, ModelError)
     assert not (tmp_path / "m.bin").exists()
+
+
+def test_checked_on_a_film(trained, corpus, tmp_path):
+    ffmpeg("-i", corpus / "wav/train00.wav", "-c:a", "alac", tmp_path / "a.m4a")
+    result = run(trained, tmp_path / "m.onnx", "--check", tmp_path / "a.m4a")
+    assert result.exit_code == 0, result.output
+    assert "0 of 1 texts differ" in result.output
+
+
+def test_it_is_named_what_takes_an_exported_model(exported):
+    with pytest.raises(ModelError, match="asr transcribe, asr align, asr lm and asr"):
+        load_model(exported)
+
+
+@pytest.mark.parametrize("command", ["export", "align"])
+def test_a_request_to_terminate_cleans_up(command, monkeypatch, tmp_path):
+    def ended(*arguments, **options):
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr("asr.recognition.export.export_model", ended)
+    monkeypatch.setattr("asr.recognition.acoustics.load_acoustics", ended)
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "a.txt").write_text("do")
+    arguments = {
+        "export": ["exp", "m.onnx"],
+        "align": [str(tmp_path / "a.wav"), str(tmp_path / "a.txt"), "--model", "exp"],
+    }
+    result = CliRunner().invoke(app, [command, *arguments[command]])
+    assert result.exit_code == 143

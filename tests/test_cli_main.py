@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import typer.main
 from typer.testing import CliRunner
 
 from asr import __version__
@@ -155,3 +156,34 @@ def test_a_reader_that_leaves_early_gets_no_traceback(trained, prepared):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is full")
+@pytest.mark.parametrize("command", [["--version"], ["score", "--help"]])
+def test_output_that_cannot_be_written_is_said(command):
+    with Path("/dev/full").open("w") as full:
+        process = start(*command, stdout=full)
+        _, err = process.communicate(timeout=60)
+    wanted = "asr: error: standard output: cannot be written: No space left on device\n"
+    assert (process.returncode, err) == (1, wanted)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no descriptor is closed for a child there")
+def test_output_that_is_closed_is_said():
+    process = start("--version", preexec_fn=lambda: os.close(1))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.startswith("asr: error: standard output: cannot be written: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", typer.main.get_command(app).commands)
+def test_help_shows_what_is_in_brackets(name):
+    """As markup it would be gone."""
+    asked = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
+    shown = re.sub(r"[\s│]|\x1b\[[0-9;]*m", "", asked.stdout)
+    command = typer.main.get_command(app).commands[name]
+    texts = [command.help, *(getattr(p, "help", None) for p in command.params)]
+    for text in filter(None, texts):
+        for part in re.findall(r"\[[^\]]*\]", text):
+            assert re.sub(r"\s", "", part) in shown, part

@@ -1,5 +1,7 @@
+import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -126,6 +128,74 @@ def test_one_bad_file_among_good_ones(asr, wav, tmp_path):
     out = tmp_path / "hyp.txt"
     assert asr(wav, "-o", out).exit_code == 3
     assert out.read_text(encoding="utf-8") == "a\tdo re\nc\tdo\n"
+
+
+def cut_short(path, keep=0.5):
+    data = path.read_bytes()
+    path.write_bytes(data[: round(keep * len(data))])
+
+
+def test_a_recording_that_breaks_off_is_said_to(asr, wav):
+    cut_short(wav / "b.wav")
+    result = asr(wav)
+    assert result.exit_code == 3
+    assert [line.split("\t")[0] for line in result.stdout.splitlines()] == [
+        "a",
+        "b",
+        "c",
+    ]
+    first, second = result.stderr.splitlines()
+    name, _, lengths = first.partition(": breaks off: header promises ")
+    assert name == f"asr: error: {wav / 'b.wav'}"
+    assert re.fullmatch(
+        r"0\.\d\d s, the file holds 0\.\d\d s; what is there was transcribed", lengths
+    )
+    assert second == "asr: 1 of 3 recordings broke off: b"
+    alone = asr(wav / "b.wav")
+    assert (alone.exit_code, alone.stderr) == (3, f"{first}\n")
+    # A part that lies before the break is whole.
+    row = {"audio_filepath": "b.wav", "duration": 0.3}
+    (wav / "m.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    whole = asr(wav / "m.jsonl")
+    assert (whole.exit_code, whole.stderr) == (0, "")
+
+
+def test_a_file_whose_name_is_too_long_is_a_failure_of_its_recording(
+    asr, wav, tmp_path
+):
+    rows = [{"id": n, "audio_filepath": f"{n[0]}.wav"} for n in ("a", "b" * 300, "c")]
+    (wav / "m.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    result = asr(wav / "m.jsonl", "--out", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "cannot be written: File name too long\n" in result.stderr
+    assert "asr: 1 of 3 recordings failed: bbb" in result.stderr
+    assert names(tmp_path / "out") == ["a.txt", "c.txt"]
+
+
+def test_a_full_disk_ends_the_batch(asr, wav, tmp_path, monkeypatch):
+    from asr.recognition import outputs
+
+    write = outputs.write_text
+
+    def full(path, text):
+        if path.name == "b.txt":
+            error = OSError(errno.ENOSPC, "No space left on device")
+            raise FileError(f"{path}: cannot be written: {error.strerror}") from error
+        write(path, text)
+
+    monkeypatch.setattr(outputs, "write_text", full)
+    result = asr(wav, "--out", tmp_path / "out")
+    assert isinstance(result.exception, FileError)
+    assert "1 of 3 recordings are done; the same command goes on" in result.stderr
+    assert names(tmp_path / "out") == ["a.txt"]
+
+
+def test_names_of_bad_files_are_printed_on_one_line(asr, wav):
+    (wav / "b.wav").rename(wav / "b\nasr: all is well.wav")
+    (wav / "b\nasr: all is well.wav").write_bytes(b"no audio")
+    result = asr(wav)
+    assert result.exit_code == 3
+    assert len(result.stderr.splitlines()) == 2
 
 
 def test_all_bad(asr, wav, tmp_path):

@@ -103,6 +103,7 @@ def test_without_statistics(exported, tmp_path, statistics):
 
 def test_a_graph_that_does_not_run(exported, tmp_path):
     model = onnx.load(exported)
+    del model.metadata_props[-1]  # the checksum
     model.graph.node[0].op_type = "Unheard"
     path = tmp_path / "m.onnx"
     path.write_bytes(model.SerializeToString())
@@ -117,3 +118,29 @@ def test_a_file_cut_short(exported, tmp_path):
         path.write_bytes(data[:size])
         with pytest.raises(ModelError, match=r"m.onnx: is not a"):
             OnnxModel(path)
+
+
+def test_a_file_that_was_damaged_is_refused(exported, tmp_path):
+    content = bytearray(exported.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "m.onnx").write_bytes(content)
+    with pytest.raises(ModelError, match=r"m.onnx: is damaged, or was changed"):
+        OnnxModel(tmp_path / "m.onnx")
+
+
+def test_a_graph_of_another_program_is_refused(exported, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    ours = onnx.load(exported)
+    value = onnx.helper.make_tensor_value_info
+    [x, y] = [value(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    foreign = onnx.helper.make_model(
+        onnx.helper.make_graph([node], "other", [x], [y]),
+        opset_imports=[onnx.helper.make_opsetid("", 17)],
+        ir_version=ours.ir_version,
+    )
+    texts = {p.key: p.value for p in ours.metadata_props if p.key != "sha256"}
+    onnx.helper.set_model_props(foreign, texts)
+    onnx.save(foreign, tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match=r"it has x where features, lengths should"):
+        OnnxModel(tmp_path / "m.onnx")

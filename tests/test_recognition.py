@@ -235,3 +235,37 @@ def test_a_named_pipe_is_not_waited_for(tmp_path):
         AudioError, match=r"pipe\.wav: is a pipe; lead it into standard"
     ):
         find_utterances([tmp_path / "pipe.wav"])
+
+
+def test_a_folder_reached_by_links_is_taken_once(tmp_path):
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert found_in(tmp_path, "**/*.wav") == ["a.wav"]
+    # A link to a recording has an id of its own, which may be wanted.
+    (tmp_path / "b.wav").symlink_to(tmp_path / "a.wav")
+    assert found_in(tmp_path, "**/*.wav") == ["a.wav", "b.wav"]
+
+
+def test_a_link_to_nothing_is_left_to_its_turn(tmp_path):
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "b.wav").symlink_to(tmp_path / "gone.wav")
+    (tmp_path / "c.wav").symlink_to(tmp_path / "c.wav")
+    names = ["a.wav", "b.wav", "c.wav"]
+    assert found_in(tmp_path, *names) == names
+    assert found_in(tmp_path, ".") == names
+
+
+def test_names_that_no_system_has(tmp_path):
+    with pytest.raises(AudioError, match="no such file"):
+        find_utterances([Path("x" * 300)])
+    row = {"audio_filepath": "a\0.wav"}
+    (tmp_path / "m.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    with pytest.raises(ManifestError, match=r"m.jsonl:1: audio_filepath has a NUL"):
+        find_utterances([tmp_path / "m.jsonl"])
+
+
+def test_hidden_and_nameless_files(tmp_path):
+    for name in ("._a.wav", ".a.wav", " .wav"):
+        (tmp_path / name).touch()
+    [found] = find_utterances([tmp_path])
+    assert (found.id, found.audio.name) == ("_", " .wav")

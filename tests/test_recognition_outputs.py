@@ -178,3 +178,16 @@ def test_a_full_disk_keeps_what_is_done_and_no_half(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert files(tmp_path) == ["x.json", "x.srt"]
     assert [u.id for u in Outputs(utterances, to, []).left] == ["y"]
+
+
+def test_links_and_names_that_lead_nowhere(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    said = Outputs(of(Path("x.wav")), Destination(formats=["txt"], file=loop), [])
+    assert write(said, "x") == ""
+    with pytest.raises(FileError, match="cannot be written"):
+        Outputs(of(Path("x.wav")), Destination(formats=["txt"], folder=loop / "x"), [])
+    named = [Utterance(id="a\0b", audio=Path("x.wav"))]
+    to = Destination(formats=["txt"], folder=tmp_path / "out")
+    write(Outputs(named, to, []), "a\0b")
+    assert files(tmp_path / "out") == ["a%00b.txt"]

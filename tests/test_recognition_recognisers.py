@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 import asr
-from asr.errors import AsrError, AudioError, ModelError
+from asr.errors import AsrError, AudioError, ConfigError, ModelError
 from asr.hypotheses import Hypothesis
 
 
@@ -83,3 +85,47 @@ def test_what_is_wrong(recogniser, corpus, tmp_path):
 def test_the_model_as_it_was_trained(trained, corpus):
     heard = asr.load(str(trained)).transcribe(corpus / "wav/train00.wav")
     assert heard.text == "do re"
+
+
+def test_what_breaks_off_is_warned_of(recogniser, corpus, tmp_path):
+    data = (corpus / "wav/train00.wav").read_bytes()
+    (tmp_path / "half.wav").write_bytes(data[: len(data) // 2])
+    with pytest.warns(UserWarning, match=r"half.wav: breaks off: header promises"):
+        recogniser.transcribe(tmp_path / "half.wav")
+
+
+def test_options_are_those_of_the_command_line(recogniser, corpus):
+    wav = corpus / "wav/train00.wav"
+    phrase, same = (
+        recogniser.transcribe(wav, beam=8, hotword=word)
+        for word in ("do re=5", ["do re=5"])
+    )
+    assert phrase == same
+    for wrong in (
+        {"nbest": -1},
+        {"beam": -5},
+        {"batch_seconds": 0},
+        {"batch_seconds": float("nan")},
+        {"channel": 0},
+        {"vad": "energetic"},
+    ):
+        with pytest.raises(ConfigError, match=f"{next(iter(wrong))}: "):
+            recogniser.transcribe(wav, **wrong)
+    with pytest.raises(AudioError, match=r"m.jsonl: is a manifest; give"):
+        recogniser.transcribe("m.jsonl")
+
+
+def test_one_channel_and_pauses(recogniser, corpus, tmp_path):
+    one, other = (soundfile.read(corpus / f"wav/train{n:02}.wav")[0] for n in (8, 0))
+    both = np.zeros((max(len(one), len(other)), 2))
+    both[: len(one), 0], both[: len(other), 1] = one, other
+    soundfile.write(tmp_path / "call.wav", both, 8000)
+    heard = [recogniser.transcribe(tmp_path / "call.wav", channel=n) for n in (1, 2)]
+    assert [one.text for one in heard] == ["do", "do re"]
+    parts = [part for _ in range(12) for part in (other, np.zeros(2 * 8000))]
+    soundfile.write(tmp_path / "long.wav", np.concatenate(parts), 8000)
+    cut, whole = (
+        recogniser.transcribe(tmp_path / "long.wav", vad=vad)
+        for vad in ("energy", "none")
+    )
+    assert cut != whole

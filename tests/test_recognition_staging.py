@@ -1,5 +1,6 @@
 import io
 import os
+import shutil
 import tempfile
 
 import numpy as np
@@ -180,6 +181,27 @@ def test_a_pipe_that_breaks_off(recording):
     unsaid = data[:4] + b"\xff" * 4 + data[8:size] + b"\xff" * 4 + data[size + 4 :]
     with Staging(io.BytesIO(unsaid)) as staging:
         assert told(staging.run(piped, lengths)) == [("stdin", "8000 1")]
+
+
+@pytest.mark.parametrize("suffix", ["wav", "aiff", "au", "caf", "w64", "mp3", "ogg"])
+def test_what_is_cut_short_is_made_of_what_is_there(recording, suffix):
+    path = recording(f"a.{suffix}", seconds=30)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    if suffix == "caf" and shutil.which("ffmpeg") is None:
+        pytest.skip("libsndfile refuses it, and there is no ffmpeg")
+    given = [Utterance(id="a", audio=path), Utterance(id="b", audio=recording("b.wav"))]
+    with Staging() as staging:
+        [(_, text), _] = told(staging.run(given, lengths))
+        assert 0 < int(text.split()[0]) < 25 * RATE
+        assert list(staging.cut) == ["a"]
+        assert staging.cut["a"].startswith(f"{path}: breaks off")
+
+
+def test_standard_input_that_is_closed(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    piped = [Utterance(id="stdin", audio=STDIN)]
+    with Staging() as staging, pytest.raises(FileError, match="input: is closed"):
+        staging.channels(piped, None)
 
 
 def test_standard_input_in_memory_is_a_block_at_a_time(temporary):

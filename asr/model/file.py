@@ -7,6 +7,7 @@ file (asr export) has the same metadata.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +51,9 @@ def find_model(path: Path) -> Path:
     Raises:
         ModelError: If there is none.
     """
-    if not path.is_dir():
-        if not path.exists():
+    if not os.path.isdir(path):  # noqa: PTH112
+        # Not Path.exists(), for which a name that is too long is an error.
+        if not os.path.exists(path):  # noqa: PTH110
             raise ModelError(f"{path}: no such model file or experiment folder")
         return path
     model = path / MODEL_NAME
@@ -151,8 +153,8 @@ def load_model(path: Path, device: str = "cpu") -> "AcousticModel":
     path = find_model(path)
     if is_onnx(path):
         raise ModelError(
-            f"{path}: is an exported model, for asr transcribe and asr align alone; "
-            "name the experiment that it was exported from"
+            f"{path}: is an exported model, which asr transcribe, asr align, asr lm "
+            "and asr score take; name the experiment that it was exported from"
         )
     from safetensors import SafetensorError
     from safetensors.torch import load_file

@@ -7,7 +7,8 @@ Source: https://protobuf.dev/programming-guides/encoding; ``ModelProto`` and
 ``StringStringEntryProto`` of onnx.proto.
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +17,8 @@ from asr.errors import ModelError
 
 #: Fields of ModelProto and StringStringEntryProto.
 _METADATA, _KEY, _VALUE = 14, 1, 2
+#: Key of the checksum of all that is before it; nothing is behind it.
+_CHECKSUM = "sha256"
 #: Bytes of the fields that have no length written before them.
 _SIZES = {1: 8, 5: 4}
 
@@ -45,6 +48,46 @@ def read_texts(path: Path) -> dict[str, str]:
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{path}: is not a whole ONNX file: {error}") from None
     return texts
+
+
+def with_checksum(content: bytes) -> bytes:
+    """Return an ONNX file's content with a checksum of it, metadata of its own."""
+    return content + _entry(content)
+
+
+def require_whole(path: Path, texts: Mapping[str, str]) -> None:
+    """Make sure that a file holds what was written; older ones have no checksum.
+
+    Args:
+        path: The file.
+        texts: Its metadata.
+
+    Raises:
+        ModelError: If it does not, or cannot be read.
+    """
+    if _CHECKSUM not in texts:
+        return
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    length = len(_entry(b""))
+    if content[-length:] != _entry(memoryview(content)[:-length]):
+        raise ModelError(
+            f"{path}: is damaged, or was changed: its checksum is another; copy it "
+            "again, or export it again"
+        )
+
+
+def _entry(content: bytes | memoryview) -> bytes:
+    """Return the field of metadata with the checksum of a content."""
+    pair = ((_KEY, _CHECKSUM), (_VALUE, hashlib.sha256(content).hexdigest()))
+    return _field(_METADATA, b"".join(_field(k, text.encode()) for k, text in pair))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """Return a field of up to 127 bytes, whose length is written in one."""
+    return bytes((number << 3 | 2, len(content))) + content
 
 
 def _fields(file: BinaryIO, size: int) -> Iterator[tuple[int, int]]:

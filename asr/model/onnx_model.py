@@ -15,13 +15,17 @@ from asr.audio import Samples
 from asr.batching import pad
 from asr.errors import ModelError
 from asr.model.file import metadata_of
-from asr.model.onnx_file import read_texts
+from asr.model.onnx_file import read_texts, require_whole
 from asr.spectra import features
 
 #: Key of the training set's mean and standard deviation, beside the model's others.
 STATISTICS = "statistics"
 #: Key of the weights' precision.
 PRECISION = "precision"
+
+#: What the graph takes and gives (asr/model/onnx_graph.py).
+_INPUTS = ("features", "lengths")
+_OUTPUTS = ("log_probs", "output_lengths")
 
 Floats = npt.NDArray[np.float32]
 
@@ -58,8 +62,23 @@ class OnnxModel:
         self._apart = (
             texts.get(PRECISION) == "int8" and self.config.model.cell == "lstm"
         )
+        require_whole(path, texts)
         self._session = open_session(path, 1 if self._apart else _cores())
+        self._require_names(path)
         self._pool = ThreadPoolExecutor(_cores(), "recogniser")
+
+    def _require_names(self, path: Path) -> None:
+        """Raise ModelError if the graph is another than the metadata tell of."""
+        for wanted, values in (
+            (_INPUTS, self._session.get_inputs()),
+            (_OUTPUTS, self._session.get_outputs()),
+        ):
+            names = [value.name for value in values]
+            if sorted(names) != sorted(wanted):
+                raise ModelError(
+                    f"{path}: its graph is none of asr export's: it has "
+                    f"{', '.join(names)} where {', '.join(wanted)} should be"
+                )
 
     def hear(self, signals: Sequence[Samples]) -> list[Floats]:
         """Return log-probabilities of each signal, (T', V)."""
@@ -114,7 +133,7 @@ def run(session: Any, frames: Sequence[Floats]) -> list[Floats]:
     """Return log-probabilities, (T', V), of frames, (T, F), run as one batch."""
     features, lengths = pad(frames)
     log_probs, counts = session.run(
-        ["log_probs", "output_lengths"], {"features": features, "lengths": lengths}
+        _OUTPUTS, dict(zip(_INPUTS, (features, lengths), strict=True))
     )
     return [row[:count] for row, count in zip(log_probs, counts.tolist(), strict=True)]
 

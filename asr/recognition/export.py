@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import tee
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +16,13 @@ from asr.files import replacing, require_apart
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
 from asr.model.file import find_model, load_model, texts_of
-from asr.model.onnx_file import is_onnx
+from asr.model.onnx_file import is_onnx, with_checksum
 from asr.model.onnx_graph import Precision, build_graph
 from asr.model.onnx_model import PRECISION, STATISTICS, OnnxModel
 from asr.recognition.acoustics import Acoustics
 from asr.recognition.posteriors import Failure, Posteriors, posteriors
 from asr.recognition.sources import find_utterances
+from asr.recognition.staging import Staging
 
 #: Log-probabilities (T', V) of the model and of what was exported.
 Pair = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
@@ -28,6 +31,14 @@ Pair = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 TOLERANCE = 1e-3
 #: Seconds of the signals of noise that every export is compared on.
 _NOISE = (0.01, 0.5, 2.0, 5.0)
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What both make of an utterance."""
+
+    id: str
+    pair: Pair
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +118,8 @@ def export_model(
     utterances = [] if check is None else find_utterances([check])
     require_apart(target, [source, *(u.audio for u in utterances)])
     loaded = load_model(source)
-    content = build_graph(loaded, precision, _texts(loaded, precision))
+    graph = build_graph(loaded, precision, _texts(loaded, precision))
+    content = with_checksum(graph)
     with replacing(target) as temporary:
         temporary.write_bytes(content)
         exported = OnnxModel(temporary)
@@ -155,13 +167,23 @@ def _on_noise(model: Acoustics, exported: Acoustics) -> Iterator[Pair]:
 def _on_recordings(
     model: Acoustics, exported: Acoustics, utterances: Sequence[Utterance]
 ) -> Iterator[Pair]:
-    both = (posteriors(acoustics, utterances) for acoustics in (model, exported))
-    for one, other in zip(*both, strict=True):
-        for heard in (one, other):
+    def hear(ready: Iterator[Utterance]) -> Iterator[_Heard | Failure]:
+        both = (
+            posteriors(acoustics, given)
+            for acoustics, given in zip((model, exported), tee(ready), strict=True)
+        )
+        for one, other in zip(*both, strict=True):
+            if isinstance(one, Posteriors) and isinstance(other, Posteriors):
+                yield _Heard(one.utterance.id, (one.log_probs, other.log_probs))
+            else:
+                yield one if isinstance(one, Failure) else cast("Failure", other)
+
+    # What soundfile does not read, as video, is decoded into temporary files.
+    with Staging() as staging:
+        for heard in staging.run(staging.channels(utterances, None), hear):
             if isinstance(heard, Failure):
                 raise AudioError(heard.reason)
-        assert isinstance(one, Posteriors) and isinstance(other, Posteriors)
-        yield one.log_probs, other.log_probs
+            yield heard.pair
 
 
 def _compare(pairs: Iterable[Pair]) -> Difference:

@@ -62,6 +62,9 @@ def make_decoding(
     Raises:
         AsrError: If a file cannot be read or does not fit the model.
     """
+    for name, value in (("nbest", n_best), ("beam", options.beam)):
+        if value < 0:
+            raise ConfigError(f"{name}: is {value}; it must be 0 or more")
     if options.lexicon is not None and options.grammar is not None:
         raise ConfigError(
             "--lexicon and --grammar: a grammar says which words there are; give one"

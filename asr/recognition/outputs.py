@@ -1,5 +1,7 @@
 """Where transcripts go: standard output, one file, or a file a recording and format."""
 
+import errno
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,9 +12,13 @@ from asr.errors import ConfigError, FileError
 from asr.files import check_writable, file_name, replacing, require_apart, write_text
 from asr.hypotheses import Hypothesis
 from asr.manifest import Utterance
+from asr.recognition.posteriors import Failure
 from asr.recognition.sources import STDIN
 from asr.subtitles import Layout
 from asr.transcripts import CUED, RECORDING, SINGLE, Format, Transcript, body, head
+
+#: What a disk answers that no other file could be written to either.
+_OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +76,8 @@ class Outputs:
             for utterance in utterances
             if destination.force
             or not (paths := self._targets[utterance.id])
-            or not all(path.exists() for path in paths.values())
+            # Not Path.exists(), for which a name that is too long is an error.
+            or not all(os.path.exists(path) for path in paths.values())  # noqa: PTH110
         ]
         written = [p for u in self.left for p in self._targets[u.id].values()]
         written += [destination.file] if destination.file is not None else []
@@ -81,8 +88,8 @@ class Outputs:
     @contextmanager
     def open(
         self, echo: Callable[[str], object]
-    ) -> Iterator[Callable[[Hypothesis], None]]:
-        """Yield what writes a hypothesis.
+    ) -> Iterator[Callable[[Hypothesis], Failure | None]]:
+        """Yield what writes a hypothesis, and returns a failure of its files alone.
 
         A file for all appears when the block ends well, one for each recording at once.
 
@@ -90,7 +97,8 @@ class Outputs:
             echo: Writes text to stdout as it is.
 
         Raises:
-            FileError: If a file cannot be written.
+            FileError: If a file cannot be written, and those of others could not be
+                either: the disk is full, or it is the file for all.
         """
         if self._to.folder is not None or self._to.beside:
             yield self._write_apart
@@ -103,13 +111,21 @@ class Outputs:
             ):
                 yield self._writer(file.write)
 
-    def _write_apart(self, heard: Hypothesis) -> None:
+    def _write_apart(self, heard: Hypothesis) -> Failure | None:
         transcript = self._transcript(heard)
         for form, path in self._targets[heard.id].items():
             text = head(form, alone=True) + body(form, transcript, alone=True)
-            write_text(path, text)
+            try:
+                write_text(path, text)
+            except FileError as error:
+                if getattr(error.__cause__, "errno", None) in _OF_ALL:
+                    raise
+                return Failure(heard.id, str(error))
+        return None
 
-    def _writer(self, echo: Callable[[str], object]) -> Callable[[Hypothesis], None]:
+    def _writer(
+        self, echo: Callable[[str], object]
+    ) -> Callable[[Hypothesis], Failure | None]:
         [form] = self._to.formats
         alone = len(self._all) == 1
         begun = False
@@ -217,7 +233,7 @@ def _beside(utterances: Sequence[Utterance]) -> dict[str, Path]:
 
 def _require_apart(written: Iterable[Path], inputs: Sequence[Path | None]) -> None:
     """Raise FileError if a file that is written is also read."""
-    read = {path.resolve() for path in inputs if path is not None}
+    read = {os.path.realpath(path) for path in inputs if path is not None}
     for path in written:
-        if path.resolve() in read:
+        if os.path.realpath(path) in read:
             require_apart(path, [path])

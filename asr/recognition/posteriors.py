@@ -9,7 +9,7 @@ import numpy.typing as npt
 from asr.audio import LONGEST, Samples, audio_info, quiet_decoder, read_audio
 from asr.batching import cut_batches
 from asr.decoding.pauses import Levels, levels
-from asr.errors import AudioEndError, AudioError
+from asr.errors import AudioEndError, AudioError, ConfigError
 from asr.lengths import feature_frames, hop_samples, subsampled
 from asr.manifest import Utterance
 from asr.recognition.acoustics import Acoustics
@@ -64,7 +64,13 @@ def posteriors(
         window: A longer utterance goes through the network in windows of so many
             seconds with 5 s more on each side, and is read bit by bit too; as long as
             a batch if left out.
+
+    Raises:
+        ConfigError: If a batch has no length.
     """
+    # Not <: NaN would pass.
+    if not batch_seconds > 0:
+        raise ConfigError(f"batch_seconds: is {batch_seconds:g}; it must be above 0")
     window = window or batch_seconds
     group: list[tuple[Utterance, float]] = []
     for utterance in utterances:
@@ -151,13 +157,14 @@ def _run_long(
         stop = min(frames, start + step)
         length = min(total, (stop + context) * frame) - first * frame
         try:
-            samples = read_audio(
-                utterance.audio,
-                rate,
-                offset=utterance.offset + first * frame / rate,
-                duration=length / rate,
-                channel=utterance.channel,
-            )
+            with quiet_decoder():
+                samples = read_audio(
+                    utterance.audio,
+                    rate,
+                    offset=utterance.offset + first * frame / rate,
+                    duration=length / rate,
+                    channel=utterance.channel,
+                )
         except AudioEndError as error:
             if parts:
                 break

@@ -1,19 +1,21 @@
 """Speech recognition for Python programs: what :func:`asr.load` returns."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TypeAlias, overload
+from typing import TypeAlias, get_args, overload
 
-from asr.errors import AudioError
+from asr.errors import AudioError, ConfigError
 from asr.hypotheses import Hypothesis
-from asr.manifest import Utterance
+from asr.manifest import Utterance, is_manifest
 from asr.recognition.acoustics import Acoustics, load_acoustics
 from asr.recognition.options import SearchOptions, make_decoding
 from asr.recognition.posteriors import Failure
 from asr.recognition.recogniser import Decoding, transcribe
 from asr.recognition.staging import Staging
+from asr.speech.detectors import Vad
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
@@ -43,9 +45,11 @@ class Recogniser:
         lexicon: PathLike | None = ...,
         grammar: PathLike | None = ...,
         hotwords: PathLike | None = ...,
-        hotword: Sequence[str] = ...,
+        hotword: str | Sequence[str] = ...,
         beam: int = ...,
         settings: Sequence[str] = ...,
+        vad: Vad = ...,
+        channel: int | None = ...,
         batch_seconds: float = ...,
     ) -> Hypothesis: ...
 
@@ -60,9 +64,11 @@ class Recogniser:
         lexicon: PathLike | None = ...,
         grammar: PathLike | None = ...,
         hotwords: PathLike | None = ...,
-        hotword: Sequence[str] = ...,
+        hotword: str | Sequence[str] = ...,
         beam: int = ...,
         settings: Sequence[str] = ...,
+        vad: Vad = ...,
+        channel: int | None = ...,
         batch_seconds: float = ...,
     ) -> Iterator[Hypothesis]: ...
 
@@ -76,15 +82,18 @@ class Recogniser:
         lexicon: PathLike | None = None,
         grammar: PathLike | None = None,
         hotwords: PathLike | None = None,
-        hotword: Sequence[str] = (),
+        hotword: str | Sequence[str] = (),
         beam: int = 0,
         settings: Sequence[str] = (),
+        vad: Vad = "energy",
+        channel: int | None = None,
         batch_seconds: float = 60.0,
     ) -> Hypothesis | Iterator[Hypothesis]:
         """Return what was said in a recording, or yield it for each of several.
 
         Options are those of ``asr transcribe``; files that they name are read once. A
-        hypothesis's id is its path as given.
+        hypothesis's id is its path as given. Of a recording that ends before its header
+        says, what is there is transcribed, with a warning.
 
         Args:
             audio: A recording's path, or several; some of these are read ahead, and
@@ -95,22 +104,30 @@ class Recogniser:
             lexicon: File of the only words there are.
             grammar: File of the only sentences there are.
             hotwords: File of words and phrases to expect.
-            hotword: Such, each ``phrase`` or ``phrase=weight``.
+            hotword: Such, each ``phrase`` or ``phrase=weight``; a str is one.
             beam: Prefixes kept by the search; 0 takes the model's setting.
             settings: As in ``["decoding.lm_weight=1"]``.
-            batch_seconds: Audio in a batch.
+            vad: What finds speech in recordings of more than 30 s, to cut them in
+                pauses: ``energy``, ``silero`` or ``none``.
+            channel: The only one to hear, from 1; None averages all.
+            batch_seconds: Audio in a batch, above 0.
 
         Raises:
+            ConfigError: If an option is out of range.
             AudioError: If a recording cannot be read; of several, when it is its turn.
             AsrError: If a file does not fit the model.
         """
+        if channel is not None and channel < 1:
+            raise ConfigError(f"channel: is {channel}; channels are counted from 1")
+        if vad not in get_args(Vad):
+            raise ConfigError(f"vad: {vad!r} is none of {', '.join(get_args(Vad))}")
         decoding = self._decoding(
             SearchOptions(
                 lm=_path(lm),
                 lexicon=_path(lexicon),
                 grammar=_path(grammar),
                 hotwords_file=_path(hotwords),
-                hotwords=tuple(hotword),
+                hotwords=(hotword,) if isinstance(hotword, str) else tuple(hotword),
                 beam=beam,
                 settings=tuple(settings),
             ),
@@ -120,9 +137,7 @@ class Recogniser:
         alone = isinstance(audio, str | os.PathLike)
         paths = [audio] if isinstance(audio, str | os.PathLike) else audio
         heard = self._heard(
-            [Utterance(id=os.fspath(p), audio=Path(p)) for p in paths],
-            batch_seconds,
-            decoding,
+            [_utterance(path, channel) for path in paths], batch_seconds, decoding, vad
         )
         if not alone:
             return heard
@@ -130,7 +145,11 @@ class Recogniser:
         return found
 
     def _heard(
-        self, utterances: Sequence[Utterance], batch_seconds: float, decoding: Decoding
+        self,
+        utterances: Sequence[Utterance],
+        batch_seconds: float,
+        decoding: Decoding,
+        vad: Vad,
     ) -> Iterator[Hypothesis]:
         # What soundfile does not read, as video, is decoded into temporary files.
         with Staging() as staging:
@@ -141,17 +160,34 @@ class Recogniser:
                     ready,
                     batch_seconds=batch_seconds,
                     decoding=decoding,
+                    vad=vad,
                 ),
             )
             for result in results:
                 if isinstance(result, Failure):
                     raise AudioError(result.reason)
+                if result.id in staging.cut:
+                    said = staging.cut[result.id]
+                    warnings.warn(
+                        f"{said}; what is there was transcribed", stacklevel=2
+                    )
                 yield result
 
 
 def load_recogniser(path: PathLike, device: str = "auto") -> Recogniser:
     """Return a recogniser; see :func:`asr.load`."""
     return Recogniser(load_acoustics(Path(path), device))
+
+
+def _utterance(path: PathLike, channel: int | None) -> Utterance:
+    audio = Path(path)
+    if is_manifest(audio):
+        raise AudioError(
+            f"{audio}: is a manifest; give the recordings that it lists "
+            "(asr.manifest.read_manifest), or run asr transcribe"
+        )
+    which = None if channel is None else channel - 1
+    return Utterance(id=os.fspath(path), audio=audio, channel=which)
 
 
 def _path(path: PathLike | None) -> Path | None:

@@ -1,6 +1,7 @@
 """What there is to transcribe: files, folders, patterns, manifests, standard input."""
 
 import glob
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,20 +38,24 @@ def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
     for path in (found for given in paths for found in _expand(given)):
         if path == STDIN:
             files.append(path)
-        elif path.is_dir():
+        elif os.path.isdir(path):  # noqa: PTH112 - for pathlib a long name is an error
             files += audio_below(path, _SUFFIXES)
         elif is_manifest(path):
             found = read_manifest(path)
             if not found:
                 raise ManifestError(f"{path}: holds no utterance")
             listed += found
-        elif not path.exists():
+        elif not os.path.lexists(path):
             raise AudioError(f"{path}: no such file")
+        # A link to what is gone is a failure of its own, when its turn comes.
         elif path.is_fifo():
             raise AudioError(f"{path}: is a pipe; lead it into standard input, as -")
         else:
             files.append(path)
-    files = list(dict.fromkeys(files))
+    kept: dict[str, Path] = {}
+    for path in files:
+        kept.setdefault(_place(path), path)
+    files = list(kept.values())
     named = [path for path in files if path != STDIN]
     names = dict(zip(named, ids_from_paths(named), strict=True)) | {STDIN: _STDIN_ID}
     utterances = listed + [Utterance(id=names[path], audio=path) for path in files]
@@ -92,7 +97,7 @@ def _expand(path: Path) -> list[Path]:
     Raises:
         AudioError: If it matches no recording, folder or manifest.
     """
-    if not glob.has_magic(str(path)) or path.exists():
+    if not glob.has_magic(str(path)) or os.path.lexists(path):
         return [path]
     asked = {path.suffix.lower()} - {""}
     # Path.glob wants the pattern and its folder apart.
@@ -105,6 +110,14 @@ def _expand(path: Path) -> list[Path]:
     if not matches:
         raise AudioError(f"{path}: matches no recording; is the folder the right one?")
     return matches
+
+
+def _place(path: Path) -> str:
+    """Return where a file lies: the same by whatever folders and links to folders.
+
+    Links to files keep their own names: two may stand for one recording.
+    """
+    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
 
 
 def _require_distinct(utterances: Sequence[Utterance]) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, Self, TypeVar
 
 from asr.audio import audio_info
-from asr.checks.containers import examine
 from asr.errors import (
     AsrError,
     AudioError,
@@ -23,6 +22,9 @@ from asr.manifest import Utterance
 from asr.recognition.posteriors import Failure
 from asr.recognition.sources import STDIN
 from asr.transcripts import RECORDING
+
+if TYPE_CHECKING:
+    from asr.checks.facts import FileProblem
 
 #: Bytes of standard input that are in memory at once.
 _BLOCK = 1 << 20
@@ -45,6 +47,10 @@ class Staging:
     does not read is decoded into one when its turn comes, once for all utterances and
     channels of it. Each is removed with the last utterance that needs it, and all are
     at the end, however that comes.
+
+    Attributes:
+        cut: By id, what is to be said of utterances whose recording ends before its
+            header says: they are made of what is there.
     """
 
     def __init__(self, stdin: BinaryIO | None = None) -> None:
@@ -54,6 +60,8 @@ class Staging:
         self._needed: Counter[Path] = Counter()
         self._infos: dict[Path, tuple[int, float]] = {}
         self._made = 0
+        self.cut: dict[str, str] = {}
+        self._problems: dict[Path, FileProblem | None] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -133,6 +141,7 @@ class Staging:
                 except (AudioError, MissingPackageError) as error:
                     failures[utterance.id] = Failure(utterance.id, str(error))
                 else:
+                    self._look_for_end(utterance)
                     yield replace(utterance, audio=audio)
 
         waiting = iter(utterances)
@@ -142,6 +151,8 @@ class Staging:
                 if utterance.id == result.id:
                     break
                 yield failures[utterance.id]
+            if isinstance(result, Failure):
+                self.cut.pop(result.id, None)  # one line says enough
             yield self._named(utterance, result)
             self._release(utterance.audio)
         yield from (failures[utterance.id] for utterance in waiting)
@@ -172,6 +183,20 @@ class Staging:
         except AudioError as error:
             raise AudioError(_renamed(str(error), source, audio)) from None
         return source
+
+    def _look_for_end(self, utterance: Utterance) -> None:
+        """Note it if an utterance's recording ends before the utterance does."""
+        audio = utterance.audio
+        if audio not in self._problems:
+            # What was piped and is not whole is refused.
+            self._problems[audio] = None if audio == STDIN else _truncation(audio)
+        problem = self._problems[audio]
+        if problem is None:
+            return
+        end = utterance.offset + (utterance.duration or float("inf"))
+        # A part that lies before the break is whole.
+        if problem.value is None or end > problem.value:
+            self.cut[utterance.id] = f"{audio}: {_breaks_off(problem)}"
 
     def _release(self, audio: Path) -> None:
         self._needed[audio] -= 1
@@ -209,6 +234,8 @@ class Staging:
         return self._files[STDIN]
 
     def _keep_stdin(self) -> Path:
+        if self._stdin is None and sys.stdin is None:
+            raise FileError("standard input: is closed; lead a recording into it")
         stdin = self._stdin or sys.stdin.buffer
         if stdin.isatty():
             raise FileError("standard input: is a terminal; pipe a recording into it")
@@ -249,12 +276,33 @@ def _require_whole(piped: Path) -> None:
     A program before the pipe that failed says so to nobody else; what is there of a WAV
     would be taken for all. Headers of programs that write into pipes promise nothing.
     """
-    for problem in examine(piped).problems:
-        if problem.code == "file-truncated":
-            raise AudioError(
-                f"standard input: breaks off: {problem.message}; "
-                "did the program before the pipe fail?"
-            )
+    problem = _truncation(piped)
+    if problem is not None:
+        raise AudioError(
+            f"standard input: {_breaks_off(problem)}; "
+            "did the program before the pipe fail?"
+        )
+
+
+def _truncation(path: Path) -> "FileProblem | None":
+    """Return how a file ends before its header says, or breaks off; None if not.
+
+    libsndfile takes what is there and says nothing. Nothing is decoded; of MP3 and Ogg
+    each frame's or page's header is read.
+    """
+    from asr.checks.containers import examine
+
+    try:
+        problems = examine(path).problems
+    except OSError:
+        return None  # said when it is read
+    return next((p for p in problems if p.code == "file-truncated"), None)
+
+
+def _breaks_off(problem: "FileProblem") -> str:
+    """Return in words that a recording breaks off."""
+    where = problem.message.removeprefix("it breaks off ")
+    return f"breaks off {where}" if where != problem.message else f"breaks off: {where}"
 
 
 def _renamed(message: str, source: Path, audio: Path) -> str:
