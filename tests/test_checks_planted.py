@@ -257,7 +257,7 @@ def _(it, what):
     it.write(data, Path(name).suffix)
 
 
-@plants("file-unreadable", {"long-name": "a" * 300 + ".wav", "null-in-name": "a\0.wav"})
+@plants("file-unreadable", {"long-name": "a" * 300 + ".wav"})
 def _(it, name):
     it.line(name)
 
@@ -837,6 +837,7 @@ BAD_LINES = {
     '["a.wav", "hello"]': "is not a JSON object",
     '{"id": "b", "text": "hello"}': "no audio_filepath",
     '{"audio_filepath": "", "text": "hello"}': "no audio_filepath",
+    '{"audio_filepath": "a\\u0000.wav"}': "audio_filepath has a NUL in it",
     '{"audio_filepath": "a.wav", "duration": -1.5}': "duration is -1.5",
     '{"audio_filepath": "a.wav", "duration": "2.5"}': "duration is '2.5'",
     '{"audio_filepath": "a.wav", "duration": NaN}': "duration is nan",
