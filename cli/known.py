@@ -19,3 +19,19 @@ Hotwords = Annotated[
     Path | None,
     typer.Option(help="Words and phrases to expect, one a line: phrase=weight."),
 ]
+Hotword = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PHRASE[=WEIGHT]", help="One to expect; may be given again."),
+]
+Beam = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Search with so many prefixes; 0 takes the model's setting.",
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="As in decoding.lm_weight=1."),
+]

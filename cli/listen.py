@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .known import Grammar, Hotwords, Lexicon, Lm
+from .known import Beam, Grammar, Hotword, Hotwords, Lexicon, Lm, Settings
 from .stopping import StopSignals
 
 
@@ -55,24 +55,9 @@ def listen(
     lexicon: Lexicon = None,
     grammar: Grammar = None,
     hotwords: Hotwords = None,
-    hotword: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PHRASE[=WEIGHT]", help="One to expect; may be given again."
-        ),
-    ] = None,
-    beam: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help="Search with so many prefixes; 0 takes the model's setting.",
-        ),
-    ] = 0,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="As in decoding.lm_weight=1."),
-    ] = None,
+    hotword: Hotword = None,
+    beam: Beam = 0,
+    settings: Settings = None,
     device: Annotated[
         str, typer.Option(help="cpu or cuda; auto takes a GPU where there is one.")
     ] = "auto",

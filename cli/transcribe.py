@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .bars import weighted_bar
-from .known import Grammar, Hotwords, Lexicon, Lm
+from .known import Beam, Grammar, Hotword, Hotwords, Lexicon, Lm, Settings
 from .stopping import StopSignals
 
 if TYPE_CHECKING:
@@ -87,24 +87,9 @@ def transcribe(
     lexicon: Lexicon = None,
     grammar: Grammar = None,
     hotwords: Hotwords = None,
-    hotword: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PHRASE[=WEIGHT]", help="One to expect; may be given again."
-        ),
-    ] = None,
-    beam: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help="Search with so many prefixes; 0 takes the model's setting.",
-        ),
-    ] = 0,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="As in decoding.lm_weight=1."),
-    ] = None,
+    hotword: Hotword = None,
+    beam: Beam = 0,
+    settings: Settings = None,
     vad: Annotated[
         Literal["energy", "silero", "none"],
         typer.Option(
