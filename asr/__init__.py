@@ -15,10 +15,11 @@ __version__ = "0.1.0"
 
 
 def load(path: str | os.PathLike[str], device: str = "auto") -> "Recogniser":
-    """Return a recogniser: ``asr.load("model.onnx").transcribe("talk.wav").text``.
+    """Return a recogniser: ``asr.load("starter").transcribe("talk.wav").text``.
 
     Args:
-        path: Experiment's folder, its model, or an exported one; that needs no torch.
+        path: Experiment's folder, its model, or an exported one, which needs no torch;
+            or the name of a model that comes with the package (``asr models``).
         device: cpu or cuda; auto takes a GPU where there is one.
 
     Raises:

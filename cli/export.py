@@ -1,4 +1,4 @@
-"""``asr export``: a model as one ONNX file that starts at once."""
+"""``asr export``: a model as one ONNX file that starts at once, or in float16."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,10 +13,18 @@ def export(
         Path,
         typer.Argument(metavar="MODEL", help="Experiment folder or model file."),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="File to write.")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT.onnx", help="File to write; OUT.safetensors for float16."
+        ),
+    ],
     precision: Annotated[
-        Literal["float32", "int8"],
-        typer.Option(help="Of the weights; int8 is a quarter of the size."),
+        Literal["float32", "int8", "float16"],
+        typer.Option(
+            help="Of the weights. int8 is a quarter of the size; float16 half of it, "
+            "for others to train on from (asr train --init).",
+        ),
     ] = "float32",
     check: Annotated[
         Path | None,

@@ -38,7 +38,7 @@ def gradients(
     from asr.recognition.gradients import choose_utterances, measure_gradients
     from asr.recognition.posteriors import Failure
 
-    require_apart(out, [manifest, find_model(model)])
+    require_apart(out, [manifest, find_model(model, weights=True)])
     utterances = choose_utterances(read_manifest(manifest), limit)
     if not utterances:
         raise ManifestError(f"{manifest}: holds no utterance")

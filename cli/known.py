@@ -1,5 +1,6 @@
 """Options that say what is known of texts, the same for every command that searches."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,21 @@ Beam = Annotated[
         help="Search with so many prefixes; 0 takes the model's setting.",
     ),
 ]
+Greedy = Annotated[
+    bool,
+    typer.Option(
+        "--greedy", help="No search: without the language model of the starter model."
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="As in decoding.lm_weight=1."),
 ]
+
+
+def starter(tell: Callable[[str], object]) -> Path:
+    """Return what is taken where no model is named, and tell so."""
+    from asr.model.named import STARTER
+
+    tell("no --model: this is the starter model, for English; asr models says more")
+    return Path(STARTER.name)

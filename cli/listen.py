@@ -7,15 +7,28 @@ from typing import Annotated, Literal
 
 import typer
 
-from .known import Beam, Grammar, Hotword, Hotwords, Lexicon, Lm, Settings
+from .known import (
+    Beam,
+    Grammar,
+    Greedy,
+    Hotword,
+    Hotwords,
+    Lexicon,
+    Lm,
+    Settings,
+    starter,
+)
 from .stopping import StopSignals
 
 
 def listen(
     model: Annotated[
-        Path,
-        typer.Option(help="Experiment folder or model file (asr train, asr export)."),
-    ],
+        Path | None,
+        typer.Option(
+            help="Experiment folder or model file (asr train, asr export).",
+            show_default="starter",
+        ),
+    ] = None,
     source: Annotated[
         Path | None,
         typer.Option(
@@ -57,6 +70,7 @@ def listen(
     hotwords: Hotwords = None,
     hotword: Hotword = None,
     beam: Beam = 0,
+    greedy: Greedy = False,
     settings: Settings = None,
     device: Annotated[
         str, typer.Option(help="cpu or cuda; auto takes a GPU where there is one.")
@@ -76,7 +90,7 @@ def listen(
     from asr.recognition.acoustics import load_acoustics
     from asr.recognition.capture import open_sound
     from asr.recognition.listening import Listener
-    from asr.recognition.options import SearchOptions, make_decoding
+    from asr.recognition.options import SearchOptions, make_decoding, with_own_lm
 
     from .captions import Captions
 
@@ -84,17 +98,25 @@ def listen(
         raise typer.BadParameter("--rate is that of raw samples; it needs --input")
     if device_name is not None and source is not None:
         raise typer.BadParameter("--device-name and --input: choose one of them")
-    search = SearchOptions(
-        lm=lm,
-        lexicon=lexicon,
-        grammar=grammar,
-        hotwords_file=hotwords,
-        hotwords=tuple(hotword or ()),
-        beam=beam,
-        settings=tuple(settings or ()),
+    if model is None:
+        model = starter(_note)
+    search = with_own_lm(
+        SearchOptions(
+            lm=lm,
+            lexicon=lexicon,
+            grammar=grammar,
+            hotwords_file=hotwords,
+            hotwords=tuple(hotword or ()),
+            beam=beam,
+            settings=tuple(settings or ()),
+            greedy=greedy,
+        ),
+        model,
     )
     if out is not None:
-        require_apart(out, [source, lm, lexicon, grammar, hotwords, find_model(model)])
+        require_apart(
+            out, [source, search.lm, lexicon, grammar, hotwords, find_model(model)]
+        )
     with StopSignals(b"") as signals, ExitStack() as stack:
         # Before the model, which takes longer to load than to say what is missing.
         sample_rate, blocks = stack.enter_context(

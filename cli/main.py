@@ -19,6 +19,7 @@ from .export import export
 from .gradients import gradients
 from .listen import listen
 from .lm import lm
+from .models import models
 from .prep import prep
 from .rate import rate
 from .score import score
@@ -44,6 +45,7 @@ for command in (
     *(export, transcribe, listen, align, score, gradients, compare, synth),
 ):
     app.command(no_args_is_help=True)(command)
+app.command()(models)
 
 
 def _version(wanted: bool) -> None:

@@ -43,7 +43,7 @@ def rate(
 
     resolved = load_settings(config, settings or [], init)
     if out is not None:
-        weights = None if init is None else find_model(init)
+        weights = None if init is None else find_model(init, weights=True)
         manifests = [d / name for d in data for name in ("train.jsonl", "dev.jsonl")]
         require_apart(out, [*manifests, config, weights])
         check_writable(out)

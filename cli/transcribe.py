@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .bars import weighted_bar
-from .known import Beam, Grammar, Hotword, Hotwords, Lexicon, Lm, Settings
+from .known import (
+    Beam,
+    Grammar,
+    Greedy,
+    Hotword,
+    Hotwords,
+    Lexicon,
+    Lm,
+    Settings,
+    starter,
+)
 from .stopping import StopSignals
 
 if TYPE_CHECKING:
@@ -22,9 +32,12 @@ def transcribe(
         ),
     ],
     model: Annotated[
-        Path,
-        typer.Option(help="Experiment folder or model file (asr train, asr export)."),
-    ],
+        Path | None,
+        typer.Option(
+            help="Experiment folder or model file (asr train, asr export).",
+            show_default="starter",
+        ),
+    ] = None,
     form: Annotated[
         str,
         typer.Option(
@@ -89,6 +102,7 @@ def transcribe(
     hotwords: Hotwords = None,
     hotword: Hotword = None,
     beam: Beam = 0,
+    greedy: Greedy = False,
     settings: Settings = None,
     vad: Annotated[
         Literal["energy", "silero", "none"],
@@ -112,16 +126,18 @@ def transcribe(
     With --out or --beside, recordings that have their files are left out, so
     that the same command goes on where it stopped.
 
-    Decoding is greedy, unless --lm, --lexicon, --grammar, hotwords, --nbest
-    or --beam ask for a beam search. A recording that cannot be read, or whose
-    file cannot be written, is named, the others go on, and the exit code is 3;
-    so it is where a recording breaks off: what is there of it is transcribed.
+    Without --model it is the starter model, for English, with its language
+    model (asr models). With others decoding is greedy, unless --lm, --lexicon,
+    --grammar, hotwords, --nbest or --beam ask for a beam search. A recording
+    that cannot be read, or whose file cannot be written, is named, the others
+    go on, and the exit code is 3; so it is where a recording breaks off: what
+    is there of it is transcribed.
     """
     from asr.errors import ConfigError, FileError, printable, some
     from asr.hypotheses import Hypothesis
     from asr.model.file import find_model
     from asr.recognition.acoustics import load_acoustics
-    from asr.recognition.options import SearchOptions, make_decoding
+    from asr.recognition.options import SearchOptions, make_decoding, with_own_lm
     from asr.recognition.outputs import Destination, Outputs
     from asr.recognition.recogniser import transcribe
     from asr.recognition.sources import find_utterances
@@ -149,16 +165,22 @@ def transcribe(
         force=force,
         layout=layout,
     )
-    read = [*audio, lm, lexicon, grammar, hotwords, find_model(model)]
-    search = SearchOptions(
-        lm=lm,
-        lexicon=lexicon,
-        grammar=grammar,
-        hotwords_file=hotwords,
-        hotwords=tuple(hotword or ()),
-        beam=beam,
-        settings=tuple(settings or ()),
+    if model is None:
+        model = starter(_note)
+    search = with_own_lm(
+        SearchOptions(
+            lm=lm,
+            lexicon=lexicon,
+            grammar=grammar,
+            hotwords_file=hotwords,
+            hotwords=tuple(hotword or ()),
+            beam=beam,
+            settings=tuple(settings or ()),
+            greedy=greedy,
+        ),
+        model,
     )
+    read = [*audio, search.lm, lexicon, grammar, hotwords, find_model(model)]
     left: list[Utterance] = []
     failed: list[str] = []
     cut: list[str] = []

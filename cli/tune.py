@@ -55,6 +55,7 @@ def tune(
     from asr.files import check_writable, require_apart
     from asr.model.device import choose_device
     from asr.model.file import find_model, load_model
+    from asr.model.named import named_model
     from asr.recognition.options import SearchOptions
     from asr.recognition.tuning import save_tuned, tune
     from asr.recognition.tuning_page import write_page
@@ -63,10 +64,13 @@ def tune(
     def progress(label: str, items: Iterable[Any], total: int) -> Iterable[Any]:
         return bar(label)(items, total)
 
-    target = out or find_model(model)
+    if out is None and named_model(model) is not None:
+        raise typer.BadParameter(f"--model {model} stays as it came; say --out FILE")
+    source = find_model(model, weights=True)
+    target = out or source
     page = report or target.with_name("tuning.html")
     read = [manifest, lm, lexicon, grammar, hotwords]
-    for path, others in ((target, read), (page, [*read, target, find_model(model)])):
+    for path, others in ((target, read), (page, [*read, target, source])):
         require_apart(path, others)
         check_writable(path)
     loaded = load_model(model, choose_device(device))

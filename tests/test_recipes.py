@@ -16,8 +16,9 @@ import pytest
 from asr.settings import config_from_dict, load_config
 
 RECIPES = Path(__file__).parent.parent / "recipes"
-#: The recipe of the cells is a chain of its own.
-NAMES = sorted({path.parent.name for path in RECIPES.glob("*/Makefile")} - {"cells"})
+#: These have chains of their own.
+OTHERS = {"cells", "starter"}
+NAMES = sorted({path.parent.name for path in RECIPES.glob("*/Makefile")} - OTHERS)
 
 pytestmark = pytest.mark.skipif(
     shutil.which("make") is None or sys.platform == "win32", reason="needs make and sh"
@@ -31,7 +32,10 @@ if [ -e "$ASR_LOG.fail-$1" ]; then echo partial; exit 1; fi
 case $1 in
   synth) mkdir -p "$2"; touch "$2/README.txt" ;;
   prep) mkdir -p "$3"; touch "$3/prep.json" "$3/test.jsonl" "$3/dev.jsonl" ;;
-  train) mkdir -p "$4"; touch "$4/model.safetensors" ;;
+  train) while [ "$1" != --out ]; do shift; done
+    mkdir -p "$2"; touch "$2/model.safetensors" ;;
+  lm | tune) while [ "$1" != --out ]; do shift; done; touch "$2" ;;
+  export) touch "$3" ;;
   transcribe) while [ "$1" != --output ]; do shift; done; touch "$2" ;;
   gradients) touch "$6" ;;
   compare) while [ "$1" != --out ]; do shift; done; touch "$2/compare.html"
@@ -210,6 +214,30 @@ def test_equal_time_is_counted_in_epochs_of_the_plain_run(tmp_path):
     kitchen.make("CORPUS=somewhere", *ONE, f"EXTRA={run}.time", "TIME=50")
     arguments = kitchen.log.read_text(encoding="utf-8").splitlines()[0]
     assert "--set train.epochs=12 " in arguments
+
+
+def test_the_starter_is_made_and_put_into_the_package(tmp_path):
+    for name in ("noise/sb_a.flac", "rir/b.flac"):
+        path = tmp_path / "corpora" / "noise-rir" / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+    kitchen = Kitchen(tmp_path, "starter")
+    result, ran = kitchen.make(f"CORPORA={tmp_path / 'corpora'}")
+    assert result.returncode == 0, result.stderr
+    heard = ["transcribe"] * 3
+    assert ran[:8] == [*["prep"] * 4, "train", "lm", "lm", "tune"]
+    assert sorted(ran[8:]) == sorted([*heard, *heard, "export", "score", "score"])
+    assert kitchen.make(f"CORPORA={tmp_path / 'corpora'}")[1] == []
+    result, ran = kitchen.make("package", f"PACKAGE={tmp_path / 'package'}")
+    assert (result.returncode, ran) == (0, ["export"])
+    names = [f"starter.{suffix}" for suffix in ("lm", "onnx", "safetensors")]
+    assert sorted(p.name for p in (tmp_path / "package").iterdir()) == names
+
+
+def test_the_starter_wants_corpora(tmp_path):
+    result, ran = Kitchen(tmp_path, "starter").make()
+    assert (result.returncode != 0, ran) == (True, [])
+    assert "say where the corpora are: make CORPORA=<folder>" in result.stderr
 
 
 def cells_units():

@@ -90,3 +90,28 @@ def test_a_recording_of_minutes(trained, corpus, tmp_path):
     made = export_model(trained, tmp_path / "m.onnx", check=tmp_path / "long.wav")
     assert made.check.texts == 0 and made.check.largest < 1e-3
     assert torch.is_inference_mode_enabled() is False
+
+
+def test_half_precision(trained, prepared, tmp_path):
+    path = tmp_path / "m.safetensors"
+    made = export_model(
+        trained, path, precision="float16", check=prepared / "dev.jsonl"
+    )
+    assert 0 < made.check.largest < 0.1
+    assert made.check.texts == 0
+    assert made.sizes[1] < 0.75 * made.sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "said"),
+    [
+        ("m.onnx", "float16", r"named \*.safetensors"),
+        ("m.bin", "float16", r"named \*.safetensors"),
+        ("m.bin", "int8", r"in int8 is named \*.onnx"),
+        ("m.safetensors", "int8", "say --precision float16"),
+    ],
+)
+def test_names_go_with_precisions(trained, tmp_path, name, precision, said):
+    with pytest.raises(ModelError, match=said):
+        export_model(trained, tmp_path / name, precision=precision)
+    assert not (tmp_path / name).exists()

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from asr.errors import (
 from asr.hypotheses import Hypothesis
 from asr.manifest import read_manifest
 from asr.model.file import load_model
+from asr.model.named import STARTER
 from asr.recognition import recogniser
-from asr.recognition.options import SearchOptions, make_decoding
+from asr.recognition.options import SearchOptions, make_decoding, with_own_lm
 from asr.recognition.posteriors import posteriors
 from asr.recognition.recogniser import transcribe
 
@@ -221,3 +223,24 @@ def test_a_lexicon_with_some_words_that_cannot_be_written(model, tmp_path):
     notes = []
     make_decoding(model, SearchOptions(lexicon=path), tell=notes.append)
     assert any("1 of 3 words cannot be spelled: no token for 'y'" in n for n in notes)
+
+
+def test_a_named_model_brings_its_language_model(tmp_path):
+    starter, other = Path(STARTER.name), tmp_path
+    assert with_own_lm(SearchOptions(), starter).lm == STARTER.lm
+    assert with_own_lm(SearchOptions(beam=4), starter).lm == STARTER.lm
+    assert with_own_lm(SearchOptions(), other).lm is None
+    for said in (
+        *(SearchOptions(lm=tmp_path), SearchOptions(lexicon=tmp_path)),
+        *(SearchOptions(grammar=tmp_path), SearchOptions(greedy=True)),
+    ):
+        assert with_own_lm(said, starter) == said
+
+
+@pytest.mark.parametrize("more", [{"beam": 4}, {"hotwords": ("do",)}])
+def test_greedy_and_a_search_contradict(model, more):
+    with pytest.raises(ConfigError, match="--greedy: does not search"):
+        make_decoding(model, SearchOptions(greedy=True, **more))
+    with pytest.raises(ConfigError, match="--greedy: does not search"):
+        make_decoding(model, SearchOptions(greedy=True), n_best=2)
+    assert make_decoding(model, SearchOptions(greedy=True)).search is None

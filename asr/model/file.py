@@ -17,6 +17,7 @@ from asr import __version__
 from asr.config import Config
 from asr.errors import ConfigError, ModelError
 from asr.files import replacing
+from asr.model.named import named_model
 from asr.model.onnx_file import is_onnx, read_texts
 from asr.settings import config_from_dict, config_to_dict
 from asr.tokens import Tokens
@@ -45,12 +46,19 @@ class ModelMetadata:
     version: str
 
 
-def find_model(path: Path) -> Path:
-    """Return the model file for a file or an experiment's folder.
+def find_model(path: Path, *, weights: bool = False) -> Path:
+    """Return the model file for a file, an experiment's folder or a model's name.
+
+    Args:
+        path: Any of them; names are those of :mod:`asr.model.named`.
+        weights: Whether a name stands for what can be trained, not what is fast.
 
     Raises:
         ModelError: If there is none.
     """
+    known = named_model(path)
+    if known is not None:
+        path = known.weights if weights else known.exported
     if not os.path.isdir(path):  # noqa: PTH112
         # Not Path.exists(), for which a name that is too long is an error.
         if not os.path.exists(path):  # noqa: PTH110
@@ -127,8 +135,13 @@ def texts_of(model: "AcousticModel") -> dict[str, str]:
     }
 
 
-def save_model(path: Path, model: "AcousticModel") -> None:
+def save_model(path: Path, model: "AcousticModel", *, half: bool = False) -> None:
     """Write the model, whole or not at all.
+
+    Args:
+        path: Where to.
+        model: What to write.
+        half: Whether weights are rounded to float16; statistics of features are not.
 
     Raises:
         FileError: If it cannot be written.
@@ -137,6 +150,8 @@ def save_model(path: Path, model: "AcousticModel") -> None:
     from safetensors.torch import save_file
 
     tensors = {k: v.detach().cpu().contiguous() for k, v in kept_tensors(model).items()}
+    if half:
+        tensors |= {k: v.half() for k, v in tensors.items() if k.startswith("network.")}
     with replacing(path) as temporary:
         try:
             save_file(tensors, temporary, texts_of(model))
@@ -150,7 +165,7 @@ def load_model(path: Path, device: str = "cpu") -> "AcousticModel":
     Raises:
         ModelError: If it is missing, not a model file, damaged or from another version.
     """
-    path = find_model(path)
+    path = find_model(path, weights=True)
     if is_onnx(path):
         raise ModelError(
             f"{path}: is an exported model, which asr transcribe, asr align, asr lm "

@@ -1,11 +1,11 @@
-"""The export stage: a trained model as one ONNX file, compared with what it was."""
+"""The export stage: a trained model as a smaller file, compared with what it was."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import tee
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,10 @@ from asr.errors import AudioError, ModelError
 from asr.files import replacing, require_apart
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
-from asr.model.file import find_model, load_model, texts_of
-from asr.model.onnx_file import is_onnx, with_checksum
-from asr.model.onnx_graph import Precision, build_graph
+from asr.model.file import find_model, load_model, save_model, texts_of
+from asr.model.onnx_file import with_checksum
+from asr.model.onnx_graph import Precision as GraphPrecision
+from asr.model.onnx_graph import build_graph
 from asr.model.onnx_model import PRECISION, STATISTICS, OnnxModel
 from asr.recognition.acoustics import Acoustics
 from asr.recognition.posteriors import Failure, Posteriors, posteriors
@@ -26,6 +27,8 @@ from asr.recognition.staging import Staging
 
 #: Log-probabilities (T', V) of the model and of what was exported.
 Pair = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
+Precision = Literal["float32", "int8", "float16"]
 
 #: What log-probabilities in float32 may differ by: sums are added up in another order.
 TOLERANCE = 1e-3
@@ -66,7 +69,7 @@ class Export:
 
     Attributes:
         source: The model file.
-        target: The ONNX file.
+        target: The file.
         sizes: Bytes of both.
         noise: Difference on noise.
         check: Difference on recordings, where there were any.
@@ -95,34 +98,31 @@ def export_model(
     precision: Precision = "float32",
     check: Path | None = None,
 ) -> Export:
-    """Write a model as one ONNX file, whole or not at all.
+    """Write a model as one ONNX file, or in float16, whole or not at all.
 
     Both are run on noise, and on recordings where there are any.
 
     Args:
-        model: Model file or experiment's folder.
-        target: File to write, ``*.onnx``.
-        precision: Of the weights of the recurrent and linear layers.
+        model: Model file, experiment's folder or a model's name.
+        target: File to write: ``*.onnx``, or ``*.safetensors``, which can be trained.
+        precision: Of an ONNX file's recurrent and linear layers, float32 or int8; of a
+            model file's weights float16.
         check: A recording, a folder of them or a manifest.
 
     Raises:
         ModelError: If the model cannot be read; if the two differ in float32, which is
-            a bug.
+            a bug; if the file's name and the precision do not go together.
         AudioError: If there is nothing to check with.
         FileError: If the file cannot be written, or is the model or a recording.
         MissingPackageError: If the package onnx is not installed.
     """
-    if not is_onnx(target):
-        raise ModelError(f"{target}: an exported model is named *.onnx; name it so")
-    source = find_model(model)
+    _require_kind(target, precision)
+    source = find_model(model, weights=True)
     utterances = [] if check is None else find_utterances([check])
     require_apart(target, [source, *(u.audio for u in utterances)])
     loaded = load_model(source)
-    graph = build_graph(loaded, precision, _texts(loaded, precision))
-    content = with_checksum(graph)
     with replacing(target) as temporary:
-        temporary.write_bytes(content)
-        exported = OnnxModel(temporary)
+        exported = _write(temporary, loaded, precision)
         noise = _compare(_on_noise(loaded, exported))
         found = None
         if utterances:
@@ -137,7 +137,7 @@ def export_model(
     return Export(
         source=source,
         target=target,
-        sizes=(source.stat().st_size, len(content)),
+        sizes=(source.stat().st_size, target.stat().st_size),
         noise=noise,
         check=found,
         precision=precision,
@@ -145,7 +145,31 @@ def export_model(
     )
 
 
-def _texts(model: AcousticModel, precision: Precision) -> dict[str, str]:
+def _require_kind(target: Path, precision: Precision) -> None:
+    kind = ".safetensors" if precision == "float16" else ".onnx"
+    if target.suffix.lower() == kind:
+        return
+    if target.suffix.lower() == ".safetensors":
+        raise ModelError(
+            f"{target}: a model file that can be trained is exported in float16; say "
+            "--precision float16, or name it *.onnx"
+        )
+    raise ModelError(
+        f"{target}: a model exported in {precision} is named *{kind}; name it so"
+    )
+
+
+def _write(target: Path, model: AcousticModel, precision: Precision) -> Acoustics:
+    """Write the file; return the model that it holds."""
+    if precision == "float16":
+        save_model(target, model, half=True)
+        return load_model(target)
+    graph = build_graph(model, precision, _texts(model, precision))
+    target.write_bytes(with_checksum(graph))
+    return OnnxModel(target)
+
+
+def _texts(model: AcousticModel, precision: GraphPrecision) -> dict[str, str]:
     """Return the metadata of an exported model."""
     texts = texts_of(model) | {PRECISION: precision}
     if model.config.features.cmvn == "global":

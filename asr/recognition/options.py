@@ -1,10 +1,11 @@
 """What a user says of the texts to expect, made into a way of decoding."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asr.errors import ConfigError
+from asr.model.named import named_model
 from asr.recognition.acoustics import Acoustics
 from asr.recognition.recogniser import Decoding
 from asr.settings import with_settings
@@ -25,6 +26,7 @@ class SearchOptions:
         hotwords: Such, each ``phrase`` or ``phrase=weight``.
         beam: Prefixes kept; 0 leaves it to the model's settings.
         settings: ``decoding.name=value`` laid over the model's.
+        greedy: Not to search, whatever comes with the model.
     """
 
     lm: Path | None = None
@@ -34,12 +36,30 @@ class SearchOptions:
     hotwords: tuple[str, ...] = ()
     beam: int = 0
     settings: tuple[str, ...] = ()
+    greedy: bool = False
 
     @property
     def searches(self) -> bool:
         """Whether anything asks for a beam search."""
         files = (self.lm, self.lexicon, self.grammar, self.hotwords_file)
         return any(files) or bool(self.hotwords) or self.beam > 0
+
+
+def with_own_lm(options: SearchOptions, model: Path) -> SearchOptions:
+    """Return the options with the language model that comes with a named model.
+
+    It is left out where the user names another, or all the words or sentences there
+    are, or wants no search.
+
+    Args:
+        options: What the user says.
+        model: As the user names it.
+    """
+    known = named_model(model)
+    given = any((options.lm, options.lexicon, options.grammar))
+    if known is None or given or options.greedy:
+        return options
+    return replace(options, lm=known.lm)
 
 
 def make_decoding(
@@ -68,6 +88,11 @@ def make_decoding(
     if options.lexicon is not None and options.grammar is not None:
         raise ConfigError(
             "--lexicon and --grammar: a grammar says which words there are; give one"
+        )
+    if options.greedy and (options.searches or n_best > 1):
+        raise ConfigError(
+            "--greedy: does not search, which --lm, --lexicon, --grammar, --hotwords, "
+            "--beam and --nbest above 1 ask for; leave out one or the other"
         )
     config = with_settings(model.config, options.settings, "decoding")
     if not options.searches and n_best <= 1:

@@ -11,7 +11,7 @@ from asr.errors import AudioError, ConfigError
 from asr.hypotheses import Hypothesis
 from asr.manifest import Utterance, is_manifest
 from asr.recognition.acoustics import Acoustics, load_acoustics
-from asr.recognition.options import SearchOptions, make_decoding
+from asr.recognition.options import SearchOptions, make_decoding, with_own_lm
 from asr.recognition.posteriors import Failure
 from asr.recognition.recogniser import Decoding, transcribe
 from asr.recognition.staging import Staging
@@ -30,8 +30,15 @@ class Recogniser:
         acoustics: The model, with its config and tokens.
     """
 
-    def __init__(self, acoustics: Acoustics) -> None:
+    def __init__(self, acoustics: Acoustics, name: Path) -> None:
+        """Take a model.
+
+        Args:
+            acoustics: The model.
+            name: What it was asked for as: a language model may come with it.
+        """
         self.acoustics = acoustics
+        self._name = name
         self._decoding = lru_cache(_KEPT)(partial(make_decoding, acoustics))
 
     @overload
@@ -47,6 +54,7 @@ class Recogniser:
         hotwords: PathLike | None = ...,
         hotword: str | Sequence[str] = ...,
         beam: int = ...,
+        greedy: bool = ...,
         settings: Sequence[str] = ...,
         vad: Vad = ...,
         channel: int | None = ...,
@@ -66,6 +74,7 @@ class Recogniser:
         hotwords: PathLike | None = ...,
         hotword: str | Sequence[str] = ...,
         beam: int = ...,
+        greedy: bool = ...,
         settings: Sequence[str] = ...,
         vad: Vad = ...,
         channel: int | None = ...,
@@ -84,6 +93,7 @@ class Recogniser:
         hotwords: PathLike | None = None,
         hotword: str | Sequence[str] = (),
         beam: int = 0,
+        greedy: bool = False,
         settings: Sequence[str] = (),
         vad: Vad = "energy",
         channel: int | None = None,
@@ -106,6 +116,7 @@ class Recogniser:
             hotwords: File of words and phrases to expect.
             hotword: Such, each ``phrase`` or ``phrase=weight``; a str is one.
             beam: Prefixes kept by the search; 0 takes the model's setting.
+            greedy: Not to search with the starter model's own language model.
             settings: As in ``["decoding.lm_weight=1"]``.
             vad: What finds speech in recordings of more than 30 s, to cut them in
                 pauses: ``energy``, ``silero`` or ``none``.
@@ -121,7 +132,7 @@ class Recogniser:
             raise ConfigError(f"channel: is {channel}; channels are counted from 1")
         if vad not in get_args(Vad):
             raise ConfigError(f"vad: {vad!r} is none of {', '.join(get_args(Vad))}")
-        decoding = self._decoding(
+        options = with_own_lm(
             SearchOptions(
                 lm=_path(lm),
                 lexicon=_path(lexicon),
@@ -130,10 +141,11 @@ class Recogniser:
                 hotwords=(hotword,) if isinstance(hotword, str) else tuple(hotword),
                 beam=beam,
                 settings=tuple(settings),
+                greedy=greedy,
             ),
-            n_best=nbest,
-            words=words,
+            self._name,
         )
+        decoding = self._decoding(options, n_best=nbest, words=words)
         alone = isinstance(audio, str | os.PathLike)
         paths = [audio] if isinstance(audio, str | os.PathLike) else audio
         heard = self._heard(
@@ -176,7 +188,7 @@ class Recogniser:
 
 def load_recogniser(path: PathLike, device: str = "auto") -> Recogniser:
     """Return a recogniser; see :func:`asr.load`."""
-    return Recogniser(load_acoustics(Path(path), device))
+    return Recogniser(load_acoustics(Path(path), device), Path(path))
 
 
 def _utterance(path: PathLike, channel: int | None) -> Utterance:

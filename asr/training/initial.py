@@ -151,7 +151,7 @@ def begin_with(model: "AcousticModel", initial: "AcousticModel") -> str:
 
 def _find(path: Path) -> Path:
     try:
-        return find_model(path)
+        return find_model(path, weights=True)
     except ModelError as error:
         more = "" if path.exists() else "; --resume needs it again, to know it"
         raise ModelError(f"--init {error}{more}") from None
