@@ -3,11 +3,14 @@
     export MODEL=exp/base MANIFEST=data/dev.jsonl
     pytest -s tests/benchmarks/test_long_recordings.py     # HOURS=2 BEAM=0 VAD=energy
 
-The utterances are repeated with pauses of half a second to two, in noise 30 dB below
-the first, until there is enough. The second test tells how far the probabilities of
+The utterances are repeated with pauses of half a second to two, in white noise 30 dB
+below the first, until there is enough; with NOISE=folder SNR=20 in the recordings of
+noise that lie there, one after the other, so many dB below each utterance. LM names a
+language model to search with. The second test tells how far the probabilities of
 windows are from those of one pass, by the seconds of context.
 """
 
+import itertools
 import json
 import os
 import subprocess
@@ -51,7 +54,8 @@ given = [Utterance(id="long", audio=path)]
 if is_manifest(path):
     given = read_manifest(path)
 model = load_acoustics(Path(os.environ["MODEL"]))
-options = SearchOptions(beam=int(os.environ.get("BEAM", "0")))
+lm = Path(os.environ["LM"]) if "LM" in os.environ else None
+options = SearchOptions(beam=int(os.environ.get("BEAM", "0")), lm=lm)
 decoding = make_decoding(model, options)
 started = peak_memory()
 profile, began = cProfile.Profile(), time.perf_counter()
@@ -83,20 +87,41 @@ def heard(path):
     return json.loads(done.stdout)
 
 
+def noises(rate, rng):
+    """Yield noise of RMS 1 for ever: give it a length, and it gives (N,)."""
+    count = yield
+    if "NOISE" not in os.environ:
+        while True:
+            count = yield rng.standard_normal(count)
+    paths = sorted(Path(os.environ["NOISE"]).iterdir())
+    found = [read_audio(path, rate).astype(float) for path in paths]
+    endless = itertools.cycle(found)
+    noise = np.zeros(0)
+    while True:
+        while len(noise) < count:
+            more = next(endless)
+            noise = np.concatenate([noise, more / np.sqrt(np.square(more).mean())])
+        part, noise = noise[:count], noise[count:]
+        count = yield part
+
+
 def write_recording(folder, model, hours):
     """Write a recording and a manifest of its utterances; return what is said."""
     rate = model.config.features.sample_rate
+    below = float(os.environ.get("SNR", "20" if "NOISE" in os.environ else "30"))
     utterances = read_manifest(Path(os.environ["MANIFEST"]))
     rng = np.random.default_rng(0)
     path, cuts, at, number = folder / "long.wav", [], 0, 0
+    source = noises(rate, rng)
+    next(source)
     with soundfile.SoundFile(path, "w", rate, 1, "PCM_16") as file:
         while at < hours * 3600 * rate:
             utterance = utterances[number % len(utterances)]
             samples = read_audio(utterance.audio, rate)
             pause = int(rng.uniform(0.5, 2) * rate)
-            if not cuts:
-                level = np.sqrt(np.square(samples).mean()) * 10 ** (-30 / 20)
-            noise = level * rng.standard_normal(pause + len(samples))
+            if not cuts or "NOISE" in os.environ:
+                level = np.sqrt(np.square(samples).mean()) * 10 ** (-below / 20)
+            noise = level * source.send(pause + len(samples))
             noise[pause:] += samples
             file.write(noise)
             offset, duration = (at + pause) / rate, len(samples) / rate
