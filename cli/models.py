@@ -13,14 +13,15 @@ def models(
     folders: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FOLDER...]", help="Experiments, model files, folders of them."
+            metavar="FOLDER...", help="Experiments, model files, folders of them."
         ),
     ] = None,
 ) -> None:
     """List the models that come with asr, and those below the folders named.
 
-    Each with what --model takes, and what its training found on its dev set: greedy,
-    without a language model. What cannot be read is named; the exit code is 3 then.
+    Each with what --model takes, and what its training found on its dev set:
+    greedy, without a language model. What cannot be read is named, and the
+    exit code is 3.
     """
     from asr.errors import ModelError, printable
     from asr.model.listing import list_models
@@ -31,8 +32,8 @@ def models(
     _print_table(good)
     for known in NAMED:
         typer.echo(
-            f"{known.name}: what --model is where it is left out, with the language "
-            f"model {known.lm}; on data and errors: {known.card}"
+            f"{known.name}: taken where --model is left out, with its language model "
+            f"{known.lm}; data and errors: {known.card}"
         )
     for model in found:
         if isinstance(model, ModelError):
