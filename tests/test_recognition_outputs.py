@@ -8,6 +8,7 @@ from asr.errors import ConfigError, FileError
 from asr.hypotheses import Hypothesis, Word
 from asr.manifest import Utterance
 from asr.recognition.outputs import Destination, Outputs
+from asr.recognition.owners import NAME
 from asr.recognition.sources import STDIN
 from asr.subtitles import Layout
 from asr.transcripts import RECORDING
@@ -35,9 +36,8 @@ def write(outputs, *names):
 
 
 def files(folder):
-    return sorted(
-        p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()
-    )
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    return sorted(name for name in found if Path(name).name != NAME)
 
 
 def test_stdout_and_one_file_hold_all(tmp_path):
@@ -107,8 +107,8 @@ def test_two_of_one_name_are_refused(tmp_path):
 def test_what_is_done_is_left_out(tmp_path):
     utterances = of(*(tmp_path / f"{name}.wav" for name in "xyz"))
     to = Destination(formats=["txt", "srt"], folder=tmp_path)
-    write(Outputs(utterances, to, []), "x")
-    (tmp_path / "y.srt").touch()
+    write(Outputs(utterances, to, []), "x", "y")
+    (tmp_path / "y.txt").unlink()
     assert [u.id for u in Outputs(utterances, to, []).left] == ["y", "z"]
     forced = Destination(formats=["txt", "srt"], folder=tmp_path, force=True)
     assert Outputs(utterances, forced, []).left == utterances
