@@ -44,8 +44,8 @@ def transcribe(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="For a file a recording and format: <id>.srt, ... A folder a batch: "
-            "another recording of that id has its file.",
+            help="For a file a recording and format: <id>.srt, ... It remembers "
+            "whose each is.",
         ),
     ] = None,
     beside: Annotated[
@@ -53,7 +53,10 @@ def transcribe(
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Do recordings again that have their files."),
+        typer.Option(
+            "--force",
+            help="Do recordings again that have their files; never another's.",
+        ),
     ] = False,
     channel: Annotated[
         str | None,
@@ -107,10 +110,12 @@ def transcribe(
 ) -> None:
     """Print what was said; with several recordings, each line begins with its id.
 
+    An id is the path below the folder asked for: of jan/x.wav in calls, jan-x.
     M4A, video and other things that soundfile does not read need ffmpeg.
 
     With --out or --beside, recordings that have their files are left out, so
-    that the same command goes on where it stopped.
+    that the same command goes on where it stopped. A file of --out that is of
+    another recording, channel or part, or of nobody knows which, is an error.
 
     Decoding is greedy, unless --lm, --lexicon, --grammar, hotwords, --nbest
     or --beam ask for a beam search. A recording that cannot be read, or whose

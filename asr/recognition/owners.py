@@ -63,9 +63,12 @@ class Owners:
         row, own = self._rows[utterance.id], self._row(utterance)
         audio = os.path.normpath(Path(self._folder, str(row.get("audio_filepath"))))
         named = "standard input" if utterance.audio == STDIN else utterance.audio
+        advice = "transcribe both in one call"
+        if not os.path.lexists(audio):
+            advice = f"if that was moved, change its path in {self.path}"
         return FileError(
             f"{file}: is of {audio}{_part(row)}, not of {named}{_part(own)}; name "
-            "another folder by --out, or transcribe both in one call"
+            f"another folder by --out, or {advice}"
         )
 
     def release(self, name: str) -> None:
@@ -133,11 +136,10 @@ class Owners:
         for line in whole.decode(errors="surrogateescape").split("\n"):
             try:
                 row = json.loads(line)
-                name = row.pop("id")
+                self._rows[row.pop("id")] = row
             # A line that broke off is of files that never came.
             except (ValueError, AttributeError, KeyError, TypeError):
                 continue
-            self._rows[name] = row
 
 
 def _part(row: dict[str, Any]) -> str:
