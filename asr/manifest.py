@@ -215,7 +215,12 @@ def with_ids(utterances: Sequence[Utterance]) -> list[Utterance]:
     return named
 
 
-def ids_from_paths(paths: Sequence[Path], *, suffixes: bool = True) -> list[str]:
+def ids_from_paths(
+    paths: Sequence[Path],
+    *,
+    suffixes: bool = True,
+    roots: Sequence[Path] | None = None,
+) -> list[str]:
     """Return an id for each path: what differs between them, joined with ``-``.
 
     The folder all paths share is left out, and the file's suffix where the rest is
@@ -225,12 +230,17 @@ def ids_from_paths(paths: Sequence[Path], *, suffixes: bool = True) -> list[str]
     Args:
         paths: Files, or folders.
         suffixes: Whether names have any; what follows a folder's last dot is no suffix.
+        roots: Folders that hold all paths; what these share is left out then, whatever
+            is found in them. None takes the paths' own.
     """
     if not paths:
         return []
     absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - keeps links
+    tops = [path.parent for path in absolute]
+    if roots is not None:
+        tops = [Path(os.path.abspath(root)) for root in roots]  # noqa: PTH100
     try:
-        shared = Path(os.path.commonpath([path.parent for path in absolute]))
+        shared = Path(os.path.commonpath(tops))
         parts = [path.relative_to(shared) for path in absolute]
     except ValueError:  # on several drives of Windows
         parts = [path.relative_to(path.anchor) for path in absolute]

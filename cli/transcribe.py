@@ -57,8 +57,8 @@ def transcribe(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="For a file a recording and format: <id>.srt, ... A folder a batch: "
-            "another recording of that id has its file.",
+            help="For a file a recording and format: <id>.srt, ... It remembers "
+            "whose each is.",
         ),
     ] = None,
     beside: Annotated[
@@ -66,7 +66,10 @@ def transcribe(
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Do recordings again that have their files."),
+        typer.Option(
+            "--force",
+            help="Do recordings again that have their files; never another's.",
+        ),
     ] = False,
     channel: Annotated[
         str | None,
@@ -121,10 +124,12 @@ def transcribe(
 ) -> None:
     """Print what was said; with several recordings, each line begins with its id.
 
+    An id is the path below the folder asked for: of jan/x.wav in calls, jan-x.
     M4A, video and other things that soundfile does not read need ffmpeg.
 
     With --out or --beside, recordings that have their files are left out, so
-    that the same command goes on where it stopped.
+    that the same command goes on where it stopped. A file of --out that is of
+    another recording, channel or part, or of nobody knows which, is an error.
 
     Without --model it is the starter model, for English, with its language
     model (asr models). With others decoding is greedy, unless --lm, --lexicon,

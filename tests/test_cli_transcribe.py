@@ -24,6 +24,7 @@ from asr.errors import (
     MissingPackageError,
     ModelError,
 )
+from asr.recognition.owners import NAME
 from asr.scoring.inputs import read_transcripts
 from asr.speech import silero
 from cli.main import app
@@ -299,7 +300,8 @@ def test_no_input_is_written_over(asr, wav, tmp_path):
 
 
 def names(folder):
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.*"))
+    found = (p for p in folder.rglob("*.*") if p.name != NAME)
+    return sorted(p.relative_to(folder).as_posix() for p in found)
 
 
 def test_a_file_for_each_recording_and_format(asr, wav, tmp_path):
@@ -312,6 +314,31 @@ def test_a_file_for_each_recording_and_format(asr, wav, tmp_path):
     row = json.loads((out / "b.json").read_text(encoding="utf-8"))
     assert [segment["text"] for segment in row["segments"]] == ["do mi fa"]
     assert "do mi fa\n\n" in (out / "b.srt").read_text(encoding="utf-8")
+
+
+def test_folders_of_like_names_lose_no_text(asr, wav, tmp_path):
+    calls, out = tmp_path / "calls", tmp_path / "texts"
+    for month, name in (("jan", "a"), ("feb", "b")):
+        (calls / month).mkdir(parents=True)
+        shutil.copy(wav / f"{name}.wav", calls / month / "on monday.wav")
+    assert asr(calls / "jan", "--out", out).exit_code == 0
+    (out / "on_monday.txt").write_text("mended by hand\n", encoding="utf-8")
+    refused(
+        asr(calls / "feb", "--out", out),
+        FileError,
+        *("on_monday.txt: is of ", "jan", "not of ", "feb", "name another folder"),
+    )
+    assert asr(calls, "--out", out).stderr == ""
+    texts = {name: (out / name).read_text(encoding="utf-8") for name in names(out)}
+    assert texts == {
+        "on_monday.txt": "mended by hand\n",
+        "jan-on_monday.txt": "do re\n",
+        "feb-on_monday.txt": "do mi fa\n",
+    }
+    # As the folder grows, only what is new is done.
+    shutil.copytree(calls / "jan", calls / "mar" / "1st")
+    assert "2 of 3 recordings have their files" in asr(calls, "--out", out).stderr
+    assert "mar-1st-on_monday.txt" in names(out)
 
 
 def test_a_batch_goes_on_where_it_stopped(asr, wav):

@@ -8,6 +8,7 @@ from asr.errors import ConfigError, FileError
 from asr.hypotheses import Hypothesis, Word
 from asr.manifest import Utterance
 from asr.recognition.outputs import Destination, Outputs
+from asr.recognition.owners import NAME
 from asr.recognition.sources import STDIN
 from asr.subtitles import Layout
 from asr.transcripts import RECORDING
@@ -35,9 +36,8 @@ def write(outputs, *names):
 
 
 def files(folder):
-    return sorted(
-        p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()
-    )
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    return sorted(name for name in found if Path(name).name != NAME)
 
 
 def test_stdout_and_one_file_hold_all(tmp_path):
@@ -107,8 +107,8 @@ def test_two_of_one_name_are_refused(tmp_path):
 def test_what_is_done_is_left_out(tmp_path):
     utterances = of(*(tmp_path / f"{name}.wav" for name in "xyz"))
     to = Destination(formats=["txt", "srt"], folder=tmp_path)
-    write(Outputs(utterances, to, []), "x")
-    (tmp_path / "y.srt").touch()
+    write(Outputs(utterances, to, []), "x", "y")
+    (tmp_path / "y.txt").unlink()
     assert [u.id for u in Outputs(utterances, to, []).left] == ["y", "z"]
     forced = Destination(formats=["txt", "srt"], folder=tmp_path, force=True)
     assert Outputs(utterances, forced, []).left == utterances
@@ -191,3 +191,122 @@ def test_links_and_names_that_lead_nowhere(tmp_path):
     to = Destination(formats=["txt"], folder=tmp_path / "out")
     write(Outputs(named, to, []), "a\0b")
     assert files(tmp_path / "out") == ["a%00b.txt"]
+
+
+def found(folder, *formats, force=False, **keys):
+    """Return what is left of a recording x in a folder, whose texts are in one."""
+    to = Destination(formats=formats, folder=folder.parent / "texts", force=force)
+    outputs = Outputs(of(folder / "x.wav", **keys), to, [])
+    write(outputs, *(u.id for u in outputs.left))
+    return [u.id for u in outputs.left]
+
+
+def test_a_text_of_another_recording_is_not_taken_for_ones_own(tmp_path):
+    jan, feb, texts = tmp_path / "jan", tmp_path / "feb", tmp_path / "texts"
+    assert found(jan, "txt") == ["x"]
+    assert found(jan, "txt") == []
+    before = (texts / "x.txt").stat()
+    # Neither another format nor --force makes it so.
+    for formats, force in ((["txt"], False), (["srt"], False), (["txt"], True)):
+        with pytest.raises(FileError, match=r"x\.txt: is of .*jan.*, not of .*feb"):
+            found(feb, *formats, force=force)
+    assert files(texts) == ["x.txt"]
+    assert (texts / "x.txt").stat() == before
+    assert found(jan, "txt", "srt") == found(jan, "srt", force=True) == ["x"]
+    for name in files(texts):
+        (texts / name).unlink()
+    assert found(feb, "txt") == ["x"]
+    with pytest.raises(FileError, match=r"is of .*feb.*, not of .*jan"):
+        found(jan, "srt")
+
+
+def test_another_channel_or_part_is_another_recording(tmp_path):
+    jan = tmp_path / "jan"
+    found(jan, "txt", channel=0)
+    assert found(jan, "txt", channel=0) == []
+    with pytest.raises(FileError, match=r"channel 1, not of .*x\.wav, channel 2; name"):
+        found(jan, "txt", channel=1)
+    with pytest.raises(FileError, match=r"not of .*x\.wav, from 3\.0 s; name"):
+        found(jan, "txt", offset=3.0)
+
+
+def test_a_text_of_who_knows_what_is_not_taken_for_ones_own(tmp_path):
+    jan, texts = tmp_path / "jan", tmp_path / "texts"
+    texts.mkdir()
+    (texts / "x.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(FileError, match=r"x\.txt: is there, and nothing says of which"):
+        found(jan, "txt", "srt")
+    assert (texts / "x.txt").read_text(encoding="utf-8") == "mine"
+    assert found(jan, "srt") == ["x"]
+    (texts / "x.srt").unlink()
+    (texts / NAME).unlink()
+    assert found(jan, "txt", force=True) == ["x"]
+    assert (texts / "x.txt").read_text(encoding="utf-8") == "a b\n"
+    assert found(jan, "txt") == []
+
+
+def test_what_is_noted_is_true_whenever_a_run_is_killed(tmp_path, monkeypatch):
+    jan, feb, texts = tmp_path / "jan", tmp_path / "feb", tmp_path / "texts"
+
+    def kill(path, text):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("asr.recognition.outputs.write_text", kill)
+    with pytest.raises(KeyboardInterrupt):
+        found(jan, "txt")
+    monkeypatch.undo()
+    # Nothing was written of it, so the name is free.
+    assert found(feb, "txt") == ["x"]
+    (texts / NAME).unlink()
+    monkeypatch.setattr("asr.recognition.outputs.write_text", kill)
+    with pytest.raises(KeyboardInterrupt):
+        found(jan, "txt", force=True)
+    monkeypatch.undo()
+    # What is there is still feb's.
+    with pytest.raises(FileError, match="nothing says of which"):
+        found(jan, "txt")
+
+
+def test_two_runs_into_one_folder_at_the_same_time(tmp_path):
+    to = Destination(formats=["txt"], folder=tmp_path / "texts")
+    jan, feb = (
+        Outputs(of(tmp_path / month / "x.wav", tmp_path / f"{month}.wav"), to, [])
+        for month in ("jan", "feb")
+    )
+    with jan.open(print) as first, feb.open(print) as second:
+        assert first(heard("x")) is None
+        failure = second(heard("x", "other words"))
+        assert failure.id == "x"
+        assert "x.txt: is of" in failure.reason
+        assert first(heard("jan")) is second(heard("feb")) is None
+    assert files(to.folder) == ["feb.txt", "jan.txt", "x.txt"]
+    assert (to.folder / "x.txt").read_text(encoding="utf-8") == "a b\n"
+
+
+def test_what_is_piped_is_never_taken_for_done(tmp_path):
+    to = Destination(formats=["txt"], folder=tmp_path)
+    piped = [Utterance(id="stdin", audio=STDIN)]
+    write(Outputs(piped, to, []), "stdin")
+    with pytest.raises(FileError, match=r"stdin\.txt: is there, and nothing says"):
+        Outputs(piped, to, [])
+    forced = Destination(formats=["txt"], folder=tmp_path, force=True)
+    write(Outputs(piped, forced, []), "stdin")
+    write(Outputs(of(tmp_path / "stdin.wav"), forced, []), "stdin")
+    with pytest.raises(FileError, match=r"is of .*stdin\.wav, not of standard input"):
+        Outputs(piped, forced, [])
+
+
+def test_the_list_of_recordings_is_not_written_over(tmp_path):
+    recording = Utterance(id=".recordings", audio=tmp_path / "x.wav")
+    with pytest.raises(FileError, match=r"\.recordings\.jsonl: is read by this run"):
+        Outputs([recording], Destination(formats=["jsonl"], folder=tmp_path), [])
+
+
+def test_beside_recordings_nothing_is_noted(tmp_path):
+    to = Destination(formats=["txt"], beside=True)
+    (tmp_path / "x.txt").touch()
+    utterances = of(tmp_path / "x.wav", tmp_path / "y.wav")
+    outputs = Outputs(utterances, to, [])
+    assert [u.id for u in outputs.left] == ["y"]
+    write(outputs, "y")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.txt", "y.txt"]

@@ -12,10 +12,20 @@ from asr.errors import ConfigError, FileError
 from asr.files import check_writable, file_name, replacing, require_apart, write_text
 from asr.hypotheses import Hypothesis
 from asr.manifest import Utterance
+from asr.recognition.owners import Owners
 from asr.recognition.posteriors import Failure
 from asr.recognition.sources import STDIN
 from asr.subtitles import Layout
-from asr.transcripts import CUED, RECORDING, SINGLE, Format, Transcript, body, head
+from asr.transcripts import (
+    CUED,
+    FORMATS,
+    RECORDING,
+    SINGLE,
+    Format,
+    Transcript,
+    body,
+    head,
+)
 
 #: What a disk answers that no other file could be written to either.
 _OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
@@ -30,7 +40,8 @@ class Destination:
         file: One file for all recordings.
         folder: A folder for ``<id>.<format>``; a ``/`` in an id makes a folder in it.
         beside: Whether each goes to its recording's own folder, by the name of that.
-        force: Whether recordings that have their files are done again.
+        force: Whether recordings that have their files are done again, and files of
+            which nobody knows what they are of are written over.
         layout: How words are laid out in cues; None leaves that to the defaults.
     """
 
@@ -65,23 +76,30 @@ class Outputs:
 
         Raises:
             ConfigError: If that cannot be, as two formats on stdout.
-            FileError: If a file cannot be written, or is one of those that are read.
+            FileError: If a file cannot be written, is one of those that are read, or
+                may be the transcript of another recording.
         """
         _check(destination, utterances)
         self._to = destination
         self._all = {utterance.id: utterance for utterance in utterances}
         self._targets = _targets(destination, utterances)
+        folder = destination.folder
+        self._owners = None if folder is None else Owners(folder)
+        self._unknown: set[str] = set()
+        if self._owners is not None:
+            self._require_own(self._owners, utterances)
         self.left = [
             utterance
             for utterance in utterances
             if destination.force
             or not (paths := self._targets[utterance.id])
-            # Not Path.exists(), for which a name that is too long is an error.
-            or not all(os.path.exists(path) for path in paths.values())  # noqa: PTH110
+            or not all(_exists(path) for path in paths.values())
         ]
         written = [p for u in self.left for p in self._targets[u.id].values()]
         written += [destination.file] if destination.file is not None else []
-        _require_apart(written, [*inputs, *(u.audio for u in utterances)])
+        index = [] if self._owners is None else [self._owners.path]
+        _require_apart(written, [*inputs, *index, *(u.audio for u in utterances)])
+        written += index if self.left else []
         for path in {path.parent: path for path in written}.values():
             check_writable(path)
 
@@ -113,15 +131,45 @@ class Outputs:
 
     def _write_apart(self, heard: Hypothesis) -> Failure | None:
         transcript = self._transcript(heard)
-        for form, path in self._targets[heard.id].items():
-            text = head(form, alone=True) + body(form, transcript, alone=True)
-            try:
+        utterance, targets = transcript.utterance, self._targets[heard.id]
+        # Not noted before it is true: what was there may be of whatever recording.
+        known = heard.id not in self._unknown
+        try:
+            if self._owners is not None and known:
+                self._owners.claim(utterance, next(iter(targets.values())))
+            for form, path in targets.items():
+                text = head(form, alone=True) + body(form, transcript, alone=True)
                 write_text(path, text)
-            except FileError as error:
-                if getattr(error.__cause__, "errno", None) in _OF_ALL:
-                    raise
-                return Failure(heard.id, str(error))
+            if self._owners is not None and not known:
+                self._owners.claim(utterance, next(iter(targets.values())))
+        except FileError as error:
+            if getattr(error.__cause__, "errno", None) in _OF_ALL:
+                raise
+            return Failure(heard.id, str(error))
         return None
+
+    def _require_own(self, owners: Owners, utterances: Sequence[Utterance]) -> None:
+        """Look whose the files are that lie where an utterance's are to be.
+
+        Raises:
+            FileError: If they are another's, or nobody knows and none is forced.
+        """
+        for utterance in utterances:
+            name, asked = utterance.id, self._targets[utterance.id].values()
+            if owners.clash(utterance):
+                # In whatever format: the next call may ask for that.
+                base = owners.path.parent / _below(name)
+                there = [f for form in FORMATS if _exists(f := _file(base, form))]
+                if there:
+                    raise owners.refusal(utterance, there[0])
+                owners.release(name)
+            elif not owners.known(name) and (there := [f for f in asked if _exists(f)]):
+                if not self._to.force:
+                    raise FileError(
+                        f"{there[0]}: is there, and nothing says of which recording; "
+                        "name another folder by --out, or write over it by --force"
+                    )
+                self._unknown.add(name)
 
     def _writer(
         self, echo: Callable[[str], object]
@@ -192,11 +240,19 @@ def _targets(
                 "transcribe them in two calls"
             )
         seen[path] = name
-    suffixes = {f: "TextGrid" if f == "textgrid" else f for f in to.formats}
     return {
-        name: {form: path.with_name(f"{path.name}.{s}") for form, s in suffixes.items()}
+        name: {form: _file(path, form) for form in to.formats}
         for name, path in names.items()
     }
+
+
+def _file(path: Path, form: Format) -> Path:
+    return path.with_name(f"{path.name}.{'TextGrid' if form == 'textgrid' else form}")
+
+
+def _exists(path: Path) -> bool:
+    # Not Path.exists(), for which a name that is too long is an error.
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def _below(name: str) -> Path:

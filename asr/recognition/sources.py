@@ -4,7 +4,9 @@ import glob
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from itertools import takewhile
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from asr.audio import AUDIO_SUFFIXES, audio_below
 from asr.errors import AudioError, ManifestError
@@ -17,6 +19,8 @@ STDIN = Path("-")
 _STDIN_ID = "stdin"
 _SUFFIXES = AUDIO_SUFFIXES | MEDIA_SUFFIXES
 
+AnyPath = TypeVar("AnyPath", bound=PurePath)
+
 
 def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
     """Return an utterance for each recording, in the order given, folders sorted.
@@ -24,8 +28,12 @@ def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
     A folder stands for every audio or video file below it, a ``.jsonl`` or ``.json``
     file for the utterances it lists, ``-`` for standard input, a pattern with ``*``,
     ``?`` or ``[`` (``**``: in all folders below) for the recordings it matches,
-    anything else for itself. A file named twice comes once. Files get ids from what
-    differs between their paths.
+    anything else for itself. A file named twice comes once.
+
+    A file's id is its path below the folder that all that is asked for shares: of a
+    folder itself, of a pattern what stands before its first wildcard, of a file where
+    it lies. So an id depends on what is asked for and not on what else lies there, but
+    for its suffix, which it has where another file has the same name without.
 
     Raises:
         AudioError: If a path does not exist or is a pipe, a folder holds no audio file,
@@ -54,10 +62,11 @@ def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
             files.append(path)
     kept: dict[str, Path] = {}
     for path in files:
-        kept.setdefault(_place(path), path)
+        kept.setdefault(place(path), path)
     files = list(kept.values())
     named = [path for path in files if path != STDIN]
-    names = dict(zip(named, ids_from_paths(named), strict=True)) | {STDIN: _STDIN_ID}
+    words = ids_from_paths(named, roots=_roots(paths))
+    names = dict(zip(named, words, strict=True)) | {STDIN: _STDIN_ID}
     utterances = listed + [Utterance(id=names[path], audio=path) for path in files]
     _require_distinct(utterances)
     return utterances
@@ -97,7 +106,7 @@ def _expand(path: Path) -> list[Path]:
     Raises:
         AudioError: If it matches no recording, folder or manifest.
     """
-    if not glob.has_magic(str(path)) or os.path.lexists(path):
+    if not _is_pattern(path):
         return [path]
     asked = {path.suffix.lower()} - {""}
     # Path.glob wants the pattern and its folder apart.
@@ -112,7 +121,37 @@ def _expand(path: Path) -> list[Path]:
     return matches
 
 
-def _place(path: Path) -> str:
+def _is_pattern(path: Path) -> bool:
+    return glob.has_magic(str(path)) and not os.path.lexists(path)
+
+
+def _roots(paths: Sequence[Path]) -> list[Path]:
+    """Return the folders below which files get their ids."""
+    roots = []
+    for path in paths:
+        if _is_pattern(path):
+            roots.append(fixed_part(path))
+        elif os.path.isdir(path):  # noqa: PTH112 - as above
+            roots.append(path)
+        elif path != STDIN and not is_manifest(path):
+            roots.append(path.parent)
+    return roots
+
+
+def fixed_part(pattern: AnyPath) -> AnyPath:
+    r"""Return the folder of a pattern: what stands before its first wildcard.
+
+    >>> fixed_part(PureWindowsPath(r"C:\calls\2024-*\*.wav"))
+    PureWindowsPath('C:/calls')
+    """
+    # A Windows anchor may have a question mark of its own.
+    fixed = takewhile(
+        lambda part: part == pattern.anchor or not glob.has_magic(part), pattern.parts
+    )
+    return type(pattern)(*fixed)
+
+
+def place(path: Path) -> str:
     """Return where a file lies: the same by whatever folders and links to folders.
 
     Links to files keep their own names: two may stand for one recording.
