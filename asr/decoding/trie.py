@@ -112,7 +112,8 @@ def build_trie(
         start, which, after = np.array(listed, np.int32).reshape(-1, 3).T
     rows = _spelled(words, characters)[which]
     # By root and then as in a dictionary: who shares a node stands side by side.
-    order = np.lexsort([*_keys(rows, len(characters.characters))[::-1], start])
+    keys = _keys(rows, len(characters.characters))
+    order = np.lexsort(np.stack([*keys[::-1], start.astype(np.uint64)]))
     rows, start, which, after = rows[order], start[order], which[order], after[order]
     if log_probs is None:
         log_probs = np.zeros(len(words), np.float32)
