@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,11 @@ _NAME = 100
 
 
 def compiled(
-    function: Callable[..., Any], *, inline: bool = False, vectors: bool = False
+    function: Callable[..., Any],
+    *,
+    inline: bool = False,
+    vectors: bool = False,
+    kept: bool = True,
 ) -> Any:
     """Return a function compiled by numba, which takes 0.5 s to load.
 
@@ -34,6 +38,7 @@ def compiled(
             0.1 microseconds a call otherwise.
         vectors: Loops of arithmetic can become vector instructions: a product and a sum
             may round once together, and what is divided by 0 is infinite, no error.
+        kept: Keep the code on disk; what only others call is kept with them.
     """
     import numba
 
@@ -41,7 +46,7 @@ def compiled(
     if vectors:
         # Of numba's fastmath this alone: the rest assumes that nothing is NaN.
         options |= {"fastmath": {"contract"}, "error_model": "numpy"}
-    folder = _folder(Path(function.__code__.co_filename).parent)
+    folder = code_folder(Path(function.__code__.co_filename).parent) if kept else None
     if folder is None:
         return numba.njit(**options)(function)
     settings: Any = numba.config
@@ -55,17 +60,21 @@ def compiled(
         settings.CACHE_DIR = before
 
 
+#: For what is only called by other compiled functions, and kept with them.
+part = partial(compiled, kept=False)
+
+
 def is_kept(function: Any) -> bool:
     """Return whether the machine code of a compiled function is on the disk."""
     python = function.py_func
-    folder = _folder(Path(python.__code__.co_filename).parent)
+    folder = code_folder(Path(python.__code__.co_filename).parent)
     # numba names its index by module, function and line.
     name = f"{python.__module__.rpartition('.')[2]}.{python.__qualname__}-*.nbi"
     return folder is not None and any(folder.rglob(name))
 
 
 @cache
-def _folder(package: Path) -> Path | None:
+def code_folder(package: Path) -> Path | None:
     """Return where code of a package's functions is kept; None if nowhere can be."""
     # This module decides how they are compiled.
     content = hashlib.sha256(Path(__file__).read_bytes())

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 #: The rooms from the bottom up: each imports from rows before its own, not after it.
 ROWS = [
     {"errors"},
-    {"config", "settings", "files", "machine", "memory"},
+    {"config", "settings", "files", "machine", "machine_code", "memory"},
     {
         "text",
         "english",
@@ -64,6 +64,7 @@ TORCH_FREE = {
     "pages",
     "ngrams",
     "machine",
+    "machine_code",
     "memory",
     "decoding",
     "checks",
@@ -271,8 +272,26 @@ def test_a_search_over_an_exported_model_needs_no_torch(exported, corpus):
     loaded = loaded_by(
         f"import asr\nasr.load({str(exported)!r}).transcribe({wav!r}, beam=4)"
     )
-    assert "numba" in loaded
+    assert "llvmlite" in loaded
     assert not loaded & {"torch", "torchaudio", "librosa", "onnx"}
+
+
+def test_a_search_that_was_compiled_before_waits_for_no_compiler():
+    search = (
+        "import numpy\n"
+        "from asr.config import DecodingConfig, TextConfig\n"
+        "from asr.decoding.beam import build_decoder\n"
+        "from asr.tokens import BLANK, Tokens\n"
+        "tokens = Tokens((BLANK, 'a'))\n"
+        "decoder = build_decoder(tokens, DecodingConfig(), TextConfig())\n"
+        "decoder.prepare(lambda _: None)\n"
+        "rows = numpy.log(numpy.float32([[0.1, 0.9], [0.8, 0.2]]))\n"
+        "assert decoder.decode(rows)[0].text == 'a'"
+    )
+    loaded_by(search)
+    loaded = loaded_by(search)
+    assert "llvmlite" in loaded
+    assert not loaded & {"numba", "scipy", "torch"}
 
 
 def commands():

@@ -14,6 +14,8 @@ NO_LM, WORDS, CHARACTERS = range(3)
 PARENT, TOKEN, TRIE, LM, HOT, FLAGS = range(6)
 #: Flags: a word has begun and not ended; there is a word.
 IN_WORD, ANY_WORD = 1, 2
+#: What the search comes back with: it is done, or there is no room for something.
+DONE, PREFIXES, STEPS = range(3)
 #: In place of a node of the trie: what was said is no word of it.
 OFF = -1
 
@@ -148,3 +150,42 @@ class Steps(NamedTuple):
     kept: Any
     texts: Any
     scores: Any
+
+
+class Ends(NamedTuple):
+    """What the prefixes of the beam come to, for each; see :func:`search.search`.
+
+    Attributes:
+        scores: As a whole text, -inf where that is not allowed.
+        acoustic: CTC score.
+        whole: That of all that spell the same text; -inf for all but the best of them.
+        spelled: Hash of what it spells.
+        table: Room to look for these, a power of two of at least twice as many.
+    """
+
+    scores: Any
+    acoustic: Any
+    whole: Any
+    spelled: Any
+    table: Any
+
+
+class Room(NamedTuple):
+    """What the search writes to beside the prefixes: as large as there may be need of.
+
+    Attributes:
+        tokens: Those that are gone on with in a frame, shape (V,).
+        merged: For each token a place in the beam, shape (V,).
+        scores: Of what may come into the next beam.
+        sorted: The same, to find the best.
+        best: The best at each node of the trie, and at none; empty where all are kept.
+    """
+
+    beam: Beam
+    steps: Steps
+    tokens: Any
+    merged: Any
+    scores: Any
+    sorted: Any
+    best: Any
+    ends: Ends

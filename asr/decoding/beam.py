@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.config import DecodingConfig, TextConfig
-from asr.decoding.arrays import Knowledge, Pieces, Weights
+from asr.decoding.arrays import PARENT, TOKEN, Knowledge, Pieces, Weights
 from asr.decoding.candidates import Candidate
 from asr.decoding.hotwords import Hotword, build_matcher, require_spelled
+from asr.decoding.room import CODE, run_search
 from asr.decoding.trie import Alphabet, alphabet, build_trie
 from asr.decoding.vocabulary import (
     ngram_arrays,
@@ -20,7 +21,6 @@ from asr.decoding.vocabulary import (
     vocabulary_trie,
 )
 from asr.decoding.wordgraph import WordGraph
-from asr.machine import is_kept
 from asr.ngrams.model import NgramModel
 from asr.tokens import Tokens
 
@@ -57,10 +57,8 @@ class BeamDecoder:
         That takes half a minute, once for each installation; :meth:`decode` alone does
         it without a word.
         """
-        from asr.decoding.search import search
-
         began = time.perf_counter()
-        fresh = not is_kept(search)
+        fresh = not CODE.is_kept
         if fresh:
             tell("compiling the beam search, once for this installation ...")
         self.decode(np.zeros((1, len(self.tokens)), np.float32))
@@ -78,7 +76,7 @@ class BeamDecoder:
             log_probs: Natural log-probabilities, shape (T', V), blank at 0.
             wanted: How many texts, at most.
         """
-        # Of one kind always: for another, numba would compile the search anew.
+        # The kind that the machine code was made for.
         rows = np.require(log_probs, np.float32, ["C", "A", "W"])
         ends = self.ends(rows, self.config)
         if self.knowledge.closed and not len(ends.texts):
@@ -107,9 +105,6 @@ class BeamDecoder:
             config: How to weigh and prune.
             apart: Whether only the best at each place of the trie is gone on with.
         """
-        from asr.decoding.search import search
-
-        # Of one type always: for another, numba would compile the search anew.
         weights = Weights(
             beam=config.beam,
             beam_threshold=float(config.beam_threshold),
@@ -120,7 +115,8 @@ class BeamDecoder:
             most=self._most_added(config),
             apart=apart,
         )
-        return Ends(*search(rows, self.knowledge, weights))
+        ends, prefixes, kept = run_search(rows, self.knowledge, weights)
+        return Ends(ends.scores, ends.acoustic, ends.whole, prefixes, kept)
 
     def _most_added(self, config: DecodingConfig) -> float:
         """Return what a token never adds more than to a score, beside its own."""
@@ -177,9 +173,17 @@ class Ends:
 
     def labels(self, n: int) -> tuple[int, ...]:
         """Return the labels of one of them."""
-        from asr.decoding.search import labels_of
+        parents, tokens = self._columns
+        labels = []
+        prefix = int(self.prefixes[n])
+        while prefix > 0:
+            labels.append(tokens[prefix])
+            prefix = parents[prefix]
+        return tuple(reversed(labels))
 
-        return tuple(labels_of(self.kept, self.prefixes[n]).tolist())
+    @cached_property
+    def _columns(self) -> tuple[list[int], list[int]]:
+        return self.kept[:, PARENT].tolist(), self.kept[:, TOKEN].tolist()
 
 
 def build_decoder(

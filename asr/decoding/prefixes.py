@@ -24,10 +24,10 @@ from asr.decoding.arrays import (
     WORDS,
 )
 from asr.decoding.trie import SPACE
-from asr.machine import compiled
+from asr.machine import part
 
 
-@compiled
+@part
 def child_of(first, keys, node, key):
     """Return the child of a node of a tree that has a key, or ``OFF``."""
     low, end = first[node], first[node + 1]
@@ -41,7 +41,7 @@ def child_of(first, keys, node, key):
     return low if low < end and keys[low] == key else np.int32(OFF)
 
 
-@compiled
+@part
 def lm_step(ngrams, state, word):
     """Return the log-probability of a word after a state, and the state after it."""
     if word == 0 and not math.isnan(ngrams.lost):
@@ -56,19 +56,19 @@ def lm_step(ngrams, state, word):
     return score + ngrams.log_prob[1 + word], ngrams.state[1 + word]
 
 
-@compiled
+@part
 def _hashed(text, code):
     """Return the hash of a text and one more character: FNV-1a of Fowler, Noll, Vo."""
     return (text ^ np.int64(code + 1)) * np.int64(1099511628211)
 
 
-@compiled
+@part
 def _letter_step(knowledge, lm, code):
     """Return what :func:`lm_step` does, of a character."""
     return lm_step(knowledge.ngrams, lm, knowledge.ngrams.letters[code])
 
 
-@compiled
+@part
 def _end_word(knowledge, weights, node, lm):
     """Return whether a word may end here, its score, and trie and LM after it."""
     score, word, root = 0.0, 0, np.int32(0)
@@ -85,7 +85,7 @@ def _end_word(knowledge, weights, node, lm):
     return True, score, root, lm
 
 
-@partial(compiled, inline=True)
+@partial(part, inline=True)
 def advance(knowledge, weights, kept, texts, prefix, token):
     """Go on from a prefix with a token.
 
@@ -132,7 +132,7 @@ def advance(knowledge, weights, kept, texts, prefix, token):
     return True, score, node, lm, hot, flags, text
 
 
-@compiled
+@part
 def finish(knowledge, weights, kept, prefix):
     """Return whether a text may end with a prefix, and what the end adds to it."""
     score, node, lm = 0.0, kept[prefix, TRIE], kept[prefix, LM]
@@ -151,7 +151,7 @@ def finish(knowledge, weights, kept, prefix):
     return True, score
 
 
-@partial(compiled, inline=True)
+@partial(part, inline=True)
 def expected(knowledge, weights, node, hot, flags):
     """Return what an unfinished word and phrase are expected to add."""
     score = knowledge.matcher.ahead[hot]

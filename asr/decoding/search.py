@@ -25,25 +25,25 @@ import math
 import numpy as np
 
 from asr.decoding.arrays import (
+    DONE,
     FLAGS,
     HOT,
     LM,
     OFF,
     PARENT,
+    PREFIXES,
+    STEPS,
     TOKEN,
     TRIE,
     Beam,
-    Paths,
-    Prefixes,
-    Steps,
 )
 from asr.decoding.prefixes import advance, child_of, expected, finish
 from asr.decoding.selection import bound_of
 from asr.decoding.trie import SPACE
-from asr.machine import compiled
+from asr.machine import part
 
 
-@compiled
+@part
 def log_add(a, b):
     """Return log(exp(a) + exp(b))."""
     if a < b:
@@ -54,17 +54,7 @@ def log_add(a, b):
     return a + math.log1p(math.exp(b - a))
 
 
-@compiled
-def _doubled(array):
-    """Return the array with twice the rows."""
-    larger = np.zeros((2 * array.shape[0], array.shape[1]), array.dtype)
-    for n in range(array.shape[0]):
-        for m in range(array.shape[1]):
-            larger[n, m] = array[n, m]
-    return larger
-
-
-@compiled
+@part
 def _find(table, kept, parent, token):
     """Return the place in the hash table of a prefix, or where it is to go."""
     mask = len(table) - 1
@@ -77,35 +67,34 @@ def _find(table, kept, parent, token):
     return place
 
 
-@compiled
+@part
+def number_again(prefixes, count):
+    """Fill the hash table, which is empty, with the prefixes there are."""
+    kept, table = prefixes.kept, prefixes.table
+    for prefix in range(1, count):
+        place = _find(table, kept, kept[prefix, PARENT], kept[prefix, TOKEN])
+        table[place] = prefix
+
+
+@part
 def _number(prefixes, count, steps, n):
-    """Return the number of the prefix of a step, the prefixes, and how many they are.
+    """Return the number of the prefix of a step, and how many prefixes there are.
 
     A prefix that was in the beam before has its number still.
     """
-    kept, known, texts, slots, table = prefixes
-    parent, token = steps.kept[n, PARENT], steps.kept[n, TOKEN]
-    place = _find(table, kept, parent, token)
+    kept, known, table = prefixes.kept, prefixes.known, prefixes.table
+    place = _find(table, kept, steps.kept[n, PARENT], steps.kept[n, TOKEN])
     if table[place] >= 0:
-        return table[place], prefixes, count
-    if count == len(kept):
-        kept, known = _doubled(kept), _doubled(known)
-        texts, slots = _doubled(texts), _doubled(slots)
-    if 2 * count > len(table):
-        table = np.full(2 * len(table), -1, np.int32)
-        for prefix in range(1, count):
-            other = _find(table, kept, kept[prefix, PARENT], kept[prefix, TOKEN])
-            table[other] = prefix
-        place = _find(table, kept, parent, token)
+        return table[place], count
     for column in range(kept.shape[1]):
         kept[count, column] = steps.kept[n, column]
     known[count, 0], known[count, 1] = steps.scores[n, 0], steps.scores[n, 1]
-    texts[count, 0] = steps.texts[n, 0]
+    prefixes.texts[count, 0] = steps.texts[n, 0]
     table[place] = count
-    return np.int32(count), Prefixes(kept, known, texts, slots, table), count + 1
+    return np.int32(count), count + 1
 
 
-@compiled
+@part
 def _stay(row, prefixes, beam, size):
     """Fill in what leads to the beam's prefixes with no label more.
 
@@ -126,7 +115,7 @@ def _stay(row, prefixes, beam, size):
     return low, high
 
 
-@compiled
+@part
 def _fits(knowledge, node, token):
     """Return whether a token may begin with what it does; tells most that may not."""
     code = knowledge.pieces.codes[knowledge.pieces.first[token]]
@@ -135,8 +124,10 @@ def _fits(knowledge, node, token):
     return child_of(knowledge.trie.first, knowledge.trie.char, node, code) != OFF
 
 
-@compiled
-def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps):
+@part
+def _expand(
+    row, tokens, prefixes, beam, size, knowledge, weights, limits, steps, merged
+):
     """Go on from each prefix with each of the tokens.
 
     What leads to a prefix that is in the beam is added to what leads to it with no
@@ -144,11 +135,12 @@ def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps
     the lowest score that can come into the beam, and the highest that stays there.
 
     Returns:
-        How many steps there are, and the steps, in more room if they need it.
+        How many steps there are; -1 if there is no room for them.
     """
     floor, best = limits
     before, after = beam.before, beam.after
-    merged = np.full(len(row), -1, np.int32)
+    for token in range(len(row)):
+        merged[token] = -1
     kept, known = prefixes.kept, prefixes.known
     new, texts, scores = steps.kept, steps.texts, steps.scores
     top = -np.inf
@@ -191,8 +183,7 @@ def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps
                 best = score + ahead
                 floor = max(floor, best - weights.beam_threshold)
             if made == len(new):
-                new, texts = _doubled(new), _doubled(texts)
-                scores = _doubled(scores)
+                return -1
             new[made, PARENT], new[made, TOKEN] = prefix, token
             new[made, TRIE], new[made, LM] = node, lm
             new[made, HOT], new[made, FLAGS] = hot, flags
@@ -203,17 +194,18 @@ def _expand(row, tokens, prefixes, beam, size, knowledge, weights, limits, steps
         while child >= 0:
             merged[kept[beam.prefix[child], TOKEN]] = -1
             child = beam.sibling[child]
-    return made, Steps(new, texts, scores)
+    return made
 
 
-@compiled
-def _set_apart(prefixes, beam, size, steps, scores, trie):
+@part
+def _set_apart(prefixes, beam, size, steps, scores, trie, best):
     """Leave the best at each node of the trie; the scores of the others become -inf.
 
     Those at a root, where no word has begun, come before all others.
     """
-    # One more for what is at no node: -1, the last.
-    best = np.full(len(trie.word) + 1, -1, np.int32)
+    # One more than nodes for what is at none: -1, the last.
+    for node in range(len(best)):
+        best[node] = -1
     for n in range(len(scores)):
         stays = n < size
         kept = prefixes.kept[beam.prefix[n]] if stays else steps.kept[n - size]
@@ -229,12 +221,12 @@ def _set_apart(prefixes, beam, size, steps, scores, trie):
             scores[best[root]] += 1e9
 
 
-@compiled
+@part
 def _select(prefixes, count, beam, size, steps, scores, room, weights):
     """Make the next beam of the best that stay and the best steps, whose scores follow.
 
     Returns:
-        The prefixes, how many they are, and how many are in the beam.
+        How many prefixes there are, and how many are in the beam.
     """
     bound, left = bound_of(scores, room, weights)
     before, after = beam.before, beam.after
@@ -252,7 +244,7 @@ def _select(prefixes, count, beam, size, steps, scores, room, weights):
             before.blank[made], before.label[made] = after.blank[n], after.label[n]
             before.total[made] = after.total[n]
         else:
-            prefix, prefixes, count = _number(prefixes, count, steps, n - size)
+            prefix, count = _number(prefixes, count, steps, n - size)
             score = steps.scores[n - size, 2]
             before.blank[made], before.label[made] = -np.inf, score
             before.total[made] = score
@@ -266,44 +258,32 @@ def _select(prefixes, count, beam, size, steps, scores, room, weights):
         if parent >= 0 and prefixes.slots[parent, 0] >= 0:
             place = prefixes.slots[parent, 0]
             beam.sibling[n], beam.longer[place] = beam.longer[place], n
-    return prefixes, count, made
+    return count, made
 
 
-@compiled
-def search(log_probs, knowledge, weights):
-    """Return the beam after the last frame.
+@part
+def search(log_probs, knowledge, weights, prefixes, room, progress):
+    """Go on with the search from the frame it has come to.
 
     Args:
         log_probs: Natural log-probabilities, shape (T', V), float32, blank at 0.
         knowledge: What is known of texts.
         weights: How to weigh and prune.
+        prefixes: Those that ever were in the beam, and room for more.
+        room: For all else that is written.
+        progress: Has frame, count, size and swapped, see ``CALL``; changed.
 
     Returns:
-        Of each prefix its score as a whole text (-inf where that is not allowed), its
-        CTC score, that of all that spell the same text (-inf for all but the best of
-        them), and its number, shapes (size,); and what :func:`labels_of` needs.
+        DONE, or what there is too little room for.
     """
-    kept, known = np.zeros((1024, 6), np.int32), np.zeros((1024, 2))
-    # No label is -1, so that the empty prefix has no last one.
-    kept[0, PARENT], kept[0, TOKEN] = -1, -1
-    kept[0, LM], kept[0, HOT] = knowledge.ngrams.start, knowledge.matcher.start
-    table = np.full(4096, -1, np.int32)
-    texts, slots = np.zeros((1024, 1), np.int64), np.zeros((1024, 1), np.int32)
-    texts[0, 0] = 1469598103934665603
-    prefixes = Prefixes(kept, known, texts, slots, table)
-    places = np.empty((3, weights.beam), np.int32)
-    values = np.empty((6, weights.beam))
-    before = Paths(values[0], values[1], values[2])
-    after = Paths(values[3], values[4], values[5])
-    beam = Beam(places[0], places[1], places[2], before, after)
-    beam.prefix[0], beam.longer[0], beam.sibling[0] = 0, -1, -1
-    before.blank[0], before.label[0], before.total[0] = 0.0, -np.inf, 0.0
-    count = size = 1
-    texts = np.zeros((256, 1), np.int64)
-    steps = Steps(np.zeros((256, 6), np.int32), texts, np.zeros((256, 3)))
-    scores, room = np.empty(512), np.empty(512)
-    tokens = np.empty(log_probs.shape[1], np.int32)
-    for row in log_probs:
+    frame, count, size = progress.frame, progress.count, progress.size
+    beam, steps = room.beam, room.steps
+    if progress.swapped:
+        beam = Beam(beam.prefix, beam.longer, beam.sibling, beam.after, beam.before)
+    number_again(prefixes, count)
+    lacks = DONE
+    while frame < len(log_probs) and size:
+        row = log_probs[frame]
         low, high = _stay(row, prefixes, beam, size)
         likely = 0
         top = row[0]
@@ -311,60 +291,82 @@ def search(log_probs, knowledge, weights):
             top = max(top, value)
         for token in range(1, len(row)):
             if row[token] >= top - weights.token_threshold:
-                tokens[likely] = token
+                room.tokens[likely] = token
                 likely += 1
         if not likely:  # certainly blank: no more than the paths change
             beam = Beam(beam.prefix, beam.longer, beam.sibling, beam.after, beam.before)
+            progress.swapped = 1 - progress.swapped
+            frame += 1
             continue
+        if count + weights.beam > len(prefixes.kept):
+            lacks = PREFIXES
+            break
         floor = high - weights.beam_threshold
         if size == weights.beam:
             floor = max(floor, low)
         limits = (floor, high)
-        some = tokens[:likely]
-        made, steps = _expand(
-            row, some, prefixes, beam, size, knowledge, weights, limits, steps
+        some = room.tokens[:likely]
+        made = _expand(
+            row,
+            some,
+            prefixes,
+            beam,
+            size,
+            knowledge,
+            weights,
+            limits,
+            steps,
+            room.merged,
         )
-        while len(scores) < size + made:
-            scores, room = np.empty(2 * len(scores)), np.empty(2 * len(scores))
-        for n in range(size):
-            scores[n] = beam.after.total[n] + prefixes.known[beam.prefix[n], 1]
-        for n in range(made):
-            scores[size + n] = steps.scores[n, 1] + steps.scores[n, 2]
-        every = scores[: size + made]
-        if weights.apart:
-            _set_apart(prefixes, beam, size, steps, every, knowledge.trie)
-        prefixes, count, size = _select(
-            prefixes, count, beam, size, steps, every, room, weights
-        )
-        if not size:  # nothing has a probability above 0
+        if made < 0:
+            lacks = STEPS
             break
-    ends, acoustic = np.empty(size), np.empty(size)
-    spelled = np.empty(size, np.int64)
+        for n in range(size):
+            room.scores[n] = beam.after.total[n] + prefixes.known[beam.prefix[n], 1]
+        for n in range(made):
+            room.scores[size + n] = steps.scores[n, 1] + steps.scores[n, 2]
+        every = room.scores[: size + made]
+        if weights.apart:
+            _set_apart(prefixes, beam, size, steps, every, knowledge.trie, room.best)
+        # Empty only where nothing has a probability above 0.
+        count, size = _select(
+            prefixes, count, beam, size, steps, every, room.sorted, weights
+        )
+        frame += 1
+    progress.frame, progress.count, progress.size = frame, count, size
+    if lacks == DONE:
+        _end(knowledge, weights, prefixes, beam, size, room.ends)
+    return lacks
+
+
+@part
+def _end(knowledge, weights, prefixes, beam, size, ends):
+    """Fill in what the prefixes of the beam are worth as whole texts."""
     for n in range(size):
         prefix = beam.prefix[n]
-        spelled[n] = prefixes.texts[prefix, 0]
-        acoustic[n] = beam.before.total[n]
+        ends.spelled[n] = prefixes.texts[prefix, 0]
+        ends.acoustic[n] = beam.before.total[n]
         allowed, added = finish(knowledge, weights, prefixes.kept, prefix)
-        ends[n] = acoustic[n] + prefixes.known[prefix, 0] + added
+        ends.scores[n] = ends.acoustic[n] + prefixes.known[prefix, 0] + added
         if not allowed:
-            ends[n] = -np.inf
-    whole = _merged(ends, acoustic, spelled)
-    return ends, acoustic, whole, beam.prefix[:size], prefixes.kept
+            ends.scores[n] = -np.inf
+    _merge(ends.scores[:size], ends.acoustic, ends.spelled, ends.whole, ends.table)
 
 
-@compiled
-def _merged(ends, acoustic, spelled):
-    """Return the CTC score of all that spell a text, at the best of them."""
-    room = 8
-    while room < 2 * len(ends):
-        room *= 2
-    table, whole = np.full(room, -1, np.int32), np.full(len(ends), -np.inf)
+@part
+def _merge(ends, acoustic, spelled, whole, table):
+    """Fill in the CTC score of all that spell a text, at the best of them."""
+    mask = len(table) - 1
+    for n in range(len(table)):
+        table[n] = -1
+    for n in range(len(ends)):
+        whole[n] = -np.inf
     for n in range(len(ends)):
         if ends[n] == -np.inf:
             continue
-        place = spelled[n] & (room - 1)
+        place = spelled[n] & mask
         while table[place] >= 0 and spelled[table[place]] != spelled[n]:
-            place = (place + 1) & (room - 1)
+            place = (place + 1) & mask
         other, whole[n] = table[place], acoustic[n]
         if other >= 0:
             total = log_add(whole[other], acoustic[n])
@@ -374,19 +376,3 @@ def _merged(ends, acoustic, spelled):
                 whole[n], whole[other] = total, -np.inf
         if other < 0 or whole[n] > -np.inf:
             table[place] = n
-    return whole
-
-
-@compiled
-def labels_of(kept, prefix):
-    """Return the labels of a prefix, in order."""
-    length, at = 0, prefix
-    while at > 0:
-        length += 1
-        at = kept[at, PARENT]
-    labels = np.empty(length, np.int32)
-    while prefix > 0:
-        length -= 1
-        labels[length] = kept[prefix, TOKEN]
-        prefix = kept[prefix, PARENT]
-    return labels

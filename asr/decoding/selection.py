@@ -5,10 +5,10 @@ NumPy's partition does as well, but compiling it takes numba six seconds.
 
 # mypy: disable-error-code="no-untyped-def"
 
-from asr.machine import compiled
+from asr.machine import part
 
 
-@compiled
+@part
 def _lowest_of_best(scores, room, count):
     """Return the ``count``-th highest score; ``room`` is overwritten.
 
@@ -38,7 +38,7 @@ def _lowest_of_best(scores, room, count):
     return room[wanted]
 
 
-@compiled
+@part
 def bound_of(scores, room, weights):
     """Return the score that must be passed to stay, and how many more may have it."""
     best = scores[0]

@@ -44,7 +44,12 @@ class Alphabet:
 
     def writes(self, text: str) -> bool:
         """Return whether every character has a code."""
-        return all(character in self.codes for character in text)
+        return self._known.issuperset(text)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        # Asked of every word of a language model: a loop in Python takes 0.2 s.
+        return frozenset(self.codes)
 
 
 def alphabet(tokens: Tokens) -> Alphabet:
@@ -100,12 +105,15 @@ def build_trie(
         final: For each root whether nothing need follow.
     """
     if arcs is None:
-        arcs = [dict.fromkeys(range(len(words)), 0)]
-    listed = [(r, w, t) for r, row in enumerate(arcs) for w, t in row.items()]
-    start, which, after = np.array(listed, np.int32).reshape(-1, 3).T
+        which = np.arange(len(words), dtype=np.int32)
+        start = after = np.zeros(len(words), np.int32)
+    else:
+        listed = [(r, w, t) for r, row in enumerate(arcs) for w, t in row.items()]
+        start, which, after = np.array(listed, np.int32).reshape(-1, 3).T
     rows = _spelled(words, characters)[which]
     # By root and then as in a dictionary: who shares a node stands side by side.
-    order = np.lexsort([*rows.T[::-1], start])
+    keys = _keys(rows, len(characters.characters))
+    order = np.lexsort(np.stack([*keys[::-1], start.astype(np.uint64)]))
     rows, start, which, after = rows[order], start[order], which[order], after[order]
     if log_probs is None:
         log_probs = np.zeros(len(words), np.float32)
@@ -117,9 +125,23 @@ def _spelled(words: Sequence[str], characters: Alphabet) -> Integers:
     if not len(words):
         return np.zeros((0, 0), np.int32)
     points = np.array(words, np.str_).view(np.uint32).reshape(len(words), -1)
-    known = np.array([ord(c) for c in characters.characters], np.uint32)
-    codes = np.searchsorted(known, points).astype(np.int32) + 1
-    return np.where(points == 0, np.int32(0), codes)
+    codes = np.zeros(points.max(initial=0) + 1, np.int32)
+    for code, character in enumerate(characters.characters, start=1):
+        if ord(character) < len(codes):
+            codes[ord(character)] = code
+    return codes[points]
+
+
+def _keys(rows: Integers, highest: int) -> list[npt.NDArray[np.uint64]]:
+    """Return numbers that sort as rows of codes do: as many codes in each as fit."""
+    bits = max(1, highest.bit_length())
+    keys = []
+    for start in range(0, rows.shape[1], 64 // bits):
+        key = np.zeros(len(rows), np.uint64)
+        for column in rows[:, start : start + 64 // bits].T:
+            key = key << np.uint64(bits) | column.astype(np.uint64)
+        keys.append(key)
+    return keys
 
 
 def _layers(
@@ -132,36 +154,38 @@ def _layers(
 ) -> Trie:
     """Make the nodes of each depth from sorted rows: breadth first, so in one go."""
     roots = len(final)
-    count, longest = rows.shape
     lengths = (rows > 0).sum(axis=1)
-    parent = start.astype(np.int64)
-    # Whether a row leaves its neighbour's path at this depth or above.
-    fresh = np.ones(count, bool)
-    fresh[1:] = start[1:] != start[:-1]
-    chars, parents, below = [np.zeros(roots, np.int32)], [], []
-    ends = np.zeros(count, np.int64)
+    chars, parents = [np.zeros(roots, np.int32)], []
+    ahead = [np.full(roots, -np.inf, np.float32)]
+    ends = np.zeros(len(rows), np.int64)
     total = roots
-    for depth in range(longest):
-        column = rows[:, depth]
-        fresh[1:] |= column[1:] != column[:-1]
-        inside = lengths > depth
-        made = fresh & inside
-        node = total - 1 + np.cumsum(made)
-        chars.append(column[made])
-        parents.append(parent[made])
-        below.append((node[inside], log_probs[inside]))
-        ends = np.where(inside, node, ends)
-        parent = node
-        total += int(made.sum())
-    char = np.concatenate(chars)
+    # Of the rows that are longer than a depth: which, and the node they have come to.
+    inside, parent = np.flatnonzero(lengths > 0), start[lengths > 0].astype(np.int64)
+    for depth in range(rows.shape[1]):
+        column = rows[inside, depth]
+        fresh = np.ones(len(inside), bool)
+        fresh[1:] = (parent[1:] != parent[:-1]) | (column[1:] != column[:-1])
+        node = total - 1 + np.cumsum(fresh)
+        chars.append(column[fresh])
+        parents.append(parent[fresh])
+        below = np.maximum.reduceat(log_probs[inside], np.flatnonzero(fresh))
+        ahead.append(below)
+        total += len(below)
+        ends[inside] = node
+        longer = lengths[inside] > depth + 1
+        inside, parent = inside[longer], node[longer]
     first = np.full(total + 1, roots, np.int64)
     children = np.bincount(np.concatenate([*parents, []]).astype(int), minlength=total)
     first[1:] += np.cumsum(children)
-    ahead = np.full(total, -np.inf, np.float32)
-    for nodes, values in below:
-        np.maximum.at(ahead, nodes, values)
     word, follow = np.full((2, total), -1, np.int32)
     word[ends], follow[ends] = which, after
     ends_here = np.zeros(total, bool)
     ends_here[:roots] = final
-    return Trie(first.astype(np.int32), char, word, follow, ends_here, ahead)
+    return Trie(
+        first.astype(np.int32),
+        np.concatenate(chars),
+        word,
+        follow,
+        ends_here,
+        np.concatenate(ahead),
+    )

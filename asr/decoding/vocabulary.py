@@ -51,22 +51,26 @@ def spell_words(
     numbers: dict[str, int] = {}
     foreign: Counter[str] = Counter()
     lost = total = long = 0
+    log_probs = lm.log_prob[1 : 1 + len(lm.words)].tolist()
+    apart = {*RESERVED, SPACE} if lm.unit == "char" else set(RESERVED)
     for number, word in enumerate(lm.words):
-        if word in RESERVED or (lm.unit == "char" and word == SPACE):
+        if word in apart:
             continue
         total += 1
         if len(word) > _LONGEST:
             long += 1
             continue
-        spelled = word if characters.writes(word) else normalise(word, config)
-        if not spelled or " " in spelled or not characters.writes(spelled):
+        # Most words are written as they are, and there may be 100,000 of them.
+        plain = characters.writes(word)
+        spelled = word if plain else normalise(word, config)
+        if not spelled or " " in spelled or not (plain or characters.writes(spelled)):
             lost += 1
             # Punctuation that parts a word in two is no more in its spelling.
             seen = spelled if spelled and " " not in spelled else word
             foreign.update(c for c in seen if c not in characters.codes)
             continue
-        other = numbers.get(spelled)
-        if other is None or lm.log_prob[1 + number] > lm.log_prob[1 + other]:
+        other = numbers.setdefault(spelled, number)
+        if log_probs[number] > log_probs[other]:
             numbers[spelled] = number
     if long:
         tell(
@@ -166,15 +170,17 @@ def vocabulary_trie(
     if graph is None:
         if not by_word:
             return None
-        words = list(by_word)
-        words += {w for h in hotwords for w in h.phrase.split()} - by_word.keys()
+        more = {w for h in hotwords for w in h.phrase.split()} - by_word.keys()
+        words = [*by_word, *more]
+        numbered = [*by_word.values(), *[UNKNOWN] * len(more)]
         arcs, final = None, [True]
     else:
         words = list(dict.fromkeys(word for row in graph.arcs for word in row))
         place = {word: n for n, word in enumerate(words)}
         arcs = [{place[w]: t for w, t in row.items()} for row in graph.arcs]
         final = list(graph.final)
-    ids = np.array([by_word.get(word, UNKNOWN) for word in words], np.int32)
+        numbered = [by_word.get(word, UNKNOWN) for word in words]
+    ids = np.array(numbered, np.int32)
     log_probs = None
     if lm is not None:
         log_probs = lm.log_prob[1 + ids]

@@ -51,7 +51,8 @@ class EnergyDetector:
         self._scale = 4 / float(self._window.sum()) ** 2
         bins = np.fft.rfftfreq(size, 1 / sample_rate)
         edges = [edge for edge in EDGES if edge < sample_rate / 2]
-        self._first = np.unique(np.searchsorted(bins, edges))
+        # np.unique would import numpy.ma.
+        self._first = np.array(sorted({*np.searchsorted(bins, edges).tolist()}))
         self._open = len(edges) == len(EDGES)
         #: Samples that are in no piece yet; before the first is half a hop of silence,
         #: so that a frame's window lies around the frame.
