@@ -46,16 +46,39 @@ def compiled(
     if vectors:
         # Of numba's fastmath this alone: the rest assumes that nothing is NaN.
         options |= {"fastmath": {"contract"}, "error_model": "numpy"}
-    folder = code_folder(Path(function.__code__.co_filename).parent) if kept else None
-    if folder is None:
+    if not kept:
         return numba.njit(**options)(function)
+    return _keeping(partial(numba.njit, **options), function)
+
+
+def callback(signature: Any, function: Callable[..., Any]) -> Any:
+    """Return a function as a C function, compiled by numba and kept likewise.
+
+    Args:
+        signature: Its numba type.
+        function: What numba understands.
+    """
+    import numba
+
+    return _keeping(partial(numba.cfunc, signature), function)
+
+
+def _keeping(
+    compile_: Callable[..., Callable[..., Any]], function: Callable[..., Any]
+) -> Any:
+    """Return a compiled function that numba keeps where the package's code is kept."""
+    import numba
+
+    folder = code_folder(Path(function.__code__.co_filename).parent)
+    if folder is None:
+        return compile_()(function)
     settings: Any = numba.config
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(folder)
     try:
-        return numba.njit(cache=True, **options)(function)
+        return compile_(cache=True)(function)
     except RuntimeError:  # how numba says that it has no place for it
-        return numba.njit(**options)(function)
+        return compile_()(function)
     finally:
         settings.CACHE_DIR = before
 
@@ -67,10 +90,21 @@ part = partial(compiled, kept=False)
 def is_kept(function: Any) -> bool:
     """Return whether the machine code of a compiled function is on the disk."""
     python = function.py_func
-    folder = code_folder(Path(python.__code__.co_filename).parent)
+    name = f"{python.__module__}.{python.__qualname__}"
+    return keeps(Path(python.__code__.co_filename).parent, name)
+
+
+def keeps(package: Path, name: str) -> bool:
+    """Return whether numba has kept a function.
+
+    Args:
+        package: The folder of its package.
+        name: Its full name.
+    """
+    folder = code_folder(package)
     # numba names its index by module, function and line.
-    name = f"{python.__module__.rpartition('.')[2]}.{python.__qualname__}-*.nbi"
-    return folder is not None and any(folder.rglob(name))
+    index = f"{'.'.join(name.split('.')[-2:])}-*.nbi"
+    return folder is not None and any(folder.rglob(index))
 
 
 @cache

@@ -3,13 +3,15 @@
 numba takes half a second to be imported and to load code that it has kept. What it
 makes of a function of one pointer is an ordinary C function, though, and if that asks
 for no memory and raises nothing, it needs nothing of numba's. So it is kept as an
-object file, which llvmlite, numba's way to LLVM, links into the process in 20 ms.
+object file, which llvmlite, numba's way to LLVM, links into the process in 20 ms. That
+was tried on Linux; on other systems numba loads what it has kept, half a second later.
 """
 
 import ctypes
 import hashlib
 import importlib
 import re
+import sys
 import threading
 from collections.abc import Callable
 from functools import cached_property
@@ -17,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from asr.files import replacing
-from asr.machine import code_folder
+from asr.machine import callback, code_folder, keeps
 
+#: Whether object files are linked without numba.
+_LINKED = sys.platform == "linux"
 #: The name of the function in an object file.
 _SYMBOL = "entry"
 #: What numba's code calls to raise an exception or to free memory.
@@ -51,25 +55,38 @@ class MachineCode:
     @property
     def is_kept(self) -> bool:
         """Whether the code is on the disk, whole, or need not be made any more."""
-        return self._engine is not None or self._read() is not None
+        if self._engine is not None:
+            return True
+        if not _LINKED:
+            return keeps(self._package, f"{self._module}.entry")
+        return self._read() is not None
 
     @cached_property
     def _function(self) -> Callable[[int], int]:
-        import llvmlite.binding as llvm
-
         with self._lock:
             if self._engine is None:
-                code = self._read() or self._make()
-                llvm.initialize_native_target()
-                llvm.initialize_native_asmprinter()
-                engine = llvm.create_mcjit_compiler(
-                    llvm.parse_assembly(""), _target_machine()
-                )
-                engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-                engine.finalize_object()
-                self._engine = engine
+                self._engine = self._linked() if _LINKED else self._loaded()
         kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
-        return kind(self._engine.get_function_address(_SYMBOL))
+        if _LINKED:
+            return kind(self._engine.get_function_address(_SYMBOL))
+        return kind(self._engine.address)
+
+    def _linked(self) -> Any:
+        """Return LLVM's engine with the code in it."""
+        import llvmlite.binding as llvm
+
+        code = self._read() or self._make()
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        return engine
+
+    def _loaded(self) -> Any:
+        """Return numba's own function, compiled where it is not kept."""
+        module = importlib.import_module(self._module)
+        return callback(module.SIGNATURE, module.entry)
 
     @cached_property
     def _path(self) -> Path | None:

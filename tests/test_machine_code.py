@@ -54,11 +54,11 @@ def package(tmp_path):
     return folder
 
 
-def run(package, **environment):
+def run(package, call=CALL, **environment):
     paths = [str(package.parent), str(Path(__file__).parents[1])]
     without = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
     result = subprocess.run(
-        [sys.executable, "-c", CALL, str(package)],
+        [sys.executable, "-c", call, str(package)],
         env={**without, "PYTHONPATH": os.pathsep.join(paths), **environment},
         capture_output=True,
         text=True,
@@ -127,3 +127,12 @@ def test_what_is_freed_or_raised_ends_the_process_and_no_symbol_is_missing(packa
         run(package)
     assert error.value.returncode < 0
     assert not error.value.stdout
+
+
+def test_where_it_is_not_linked_numba_keeps_it(package):
+    call = "import asr.machine_code\nasr.machine_code._LINKED = False\n" + CALL
+    assert run(package, call=call) == "False 3 13.0 True True"
+    assert run(package, call=call) == "True 3 13.0 True True"
+    assert not list(package.rglob("*.o"))
+    (package / "entry.py").write_text(ENTRY.format(factor=4))
+    assert run(package, call=call) == "False 3 26.0 True True"
