@@ -41,6 +41,55 @@ def normalise(text: str, config: TextConfig) -> str:
     return " ".join(unicodedata.normalize(config.form, text).split())
 
 
+def trace(text: str, config: TextConfig) -> list[tuple[str, int]]:
+    """Return a text in pieces as written, each with its number of normalised words.
+
+    A piece is what stands between white space. Where that means something else alone
+    than beside its neighbours, as the two halves of a number written with a space, it
+    is they together; what makes no word belongs to the piece before it. So the pieces'
+    normalised words one after another are those of the whole text.
+
+    >>> trace("It is \u2013 well-known.", TextConfig())
+    [('It', 1), ('is \u2013', 1), ('well-known.', 2)]
+
+    Raises:
+        ConfigError, MissingPackageError: As :func:`normalise` does.
+    """
+    pieces: list[tuple[str, int]] = []
+    opening = ""
+    waiting = [(text.split(), normalise(text, config).split())]
+    while waiting:
+        parts, words = waiting.pop()
+        halves = _halves(parts, words, config)
+        if halves is not None:
+            waiting += reversed(halves)
+        elif words:
+            pieces.append((f"{opening} {' '.join(parts)}".strip(), len(words)))
+            opening = ""
+        elif pieces:
+            written, size = pieces[-1]
+            pieces[-1] = " ".join([written, *parts]), size
+        else:
+            opening = " ".join([opening, *parts]).strip()
+    return pieces
+
+
+def _halves(
+    parts: list[str], words: list[str], config: TextConfig
+) -> list[tuple[list[str], list[str]]] | None:
+    """Return parts in two with the words of each, near the middle; None if inseparable.
+
+    The two have the words of the whole.
+    """
+    middle = len(parts) // 2
+    for place in sorted(range(1, len(parts)), key=lambda n: abs(n - middle)):
+        halves = [parts[:place], parts[place:]]
+        found = [normalise(" ".join(half), config).split() for half in halves]
+        if found[0] + found[1] == words:
+            return list(zip(halves, found, strict=True))
+    return None
+
+
 def spell(text: str, config: TextConfig) -> str:
     """Return the text with what the config says in words, and nothing else removed.
 

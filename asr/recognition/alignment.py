@@ -113,6 +113,19 @@ def mismatches(
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
+def mismatch_notes(alignment: Alignment, threshold: float) -> list[str]:
+    """Return a line for each stretch of a text that does not match the audio."""
+    notes = []
+    for first, stop in mismatches(alignment.words, threshold):
+        part = alignment.words[first:stop]
+        words = " ".join(word.text for word in part)
+        notes.append(
+            f"{part[0].start:.2f}-{part[-1].end:.2f} s does not sound like its text: "
+            f"{words}"
+        )
+    return notes
+
+
 def _align(model: Acoustics, heard: Posteriors, text: str) -> Alignment:
     targets = model.tokens.encode(text)
     words, spans = time_words(model, heard, targets)
