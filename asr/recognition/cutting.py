@@ -41,13 +41,13 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A part of a text that is in no utterance.
+    """A part of a recording that is in no utterance.
 
     Attributes:
-        start: Where its first word begins in the recording, seconds.
-        end: Where its last word ends.
-        words: How many words.
-        text: As it was written.
+        start: Where it begins in the recording, seconds.
+        end: Where it ends.
+        words: How many words of the text.
+        text: These, as they were written.
         reason: Why it was left out, in words.
     """
 
@@ -69,7 +69,8 @@ class Cuts:
     def notes(self) -> list[str]:
         """Return a line for each part that was left out."""
         return [
-            f"{part.start:.2f}-{part.end:.2f} s left out: {part.reason}: {part.text}"
+            f"{part.start:.2f}-{part.end:.2f} s left out: {part.reason}"
+            + (f": {part.text}" if part.text else "")
             for part in self.left_out
         ]
 
@@ -85,6 +86,8 @@ class _Pieces:
         ends: Where each ends.
         lows: Where an utterance begins whose first piece it is: with its margin.
         highs: Where an utterance ends whose last piece it is.
+        others: From where to where something else is heard before it, or after all,
+            shape (N + 1, 2); NaN if nothing.
     """
 
     texts: list[str]
@@ -93,6 +96,7 @@ class _Pieces:
     ends: Floats
     lows: Floats
     highs: Floats
+    others: Floats
 
     def gaps(self) -> Floats:
         """Return the seconds between each piece and the next, shape (N - 1,)."""
@@ -147,9 +151,10 @@ def cut(
     """Return the utterances of a recording whose words match it.
 
     Stretches that do not match, as :func:`asr.recognition.alignment.mismatches` says,
-    are left out up to the next pause. The rest is cut where two words are more than
-    a second apart, and what is longer than ``longest`` at its longest pause, again and
-    again; between two words near the middle where it has none.
+    are left out up to the next pause. The rest is cut where something is heard that the
+    text does not have, where two words are more than a second apart, and where it is
+    longer than ``longest``: at its longest pause, again and again; between two words
+    near the middle where it has none.
 
     Args:
         alignment: As :func:`asr.recognition.alignment.align_utterances` gives it.
@@ -170,22 +175,29 @@ def cut(
         return Cuts((), 0, ())
     pieces = _pieces(alignment, source, config)
     doubtful = _doubtful(pieces, alignment.words, threshold)
+    apart = ~np.isnan(pieces.others[:, 0])
     utterances: list[Utterance] = []
     left_out: list[LeftOut] = []
     kept = 0
-    for first, stop, wrong in _runs(doubtful):
+    for first, stop, wrong in _runs(doubtful, apart):
         if wrong:
             left_out.append(_leave(pieces, first, stop, "does not sound like its text"))
             continue
         for low, high in _divide(pieces, first, stop, longest):
             seconds = pieces.highs[high - 1] - pieces.lows[low]
             if not SHORTEST <= seconds <= longest:
-                reason = f"has {seconds:.2f} s between cuts"
+                reason = f"is {seconds:.2f} s long"
                 left_out.append(_leave(pieces, low, high, reason))
                 continue
             words = alignment.words[pieces.bounds[low] : pieces.bounds[high]]
             utterances.append(_utterance(pieces, low, high, words, source, config))
             kept += len(words)
+    beside = np.concatenate([[False], doubtful]) | np.concatenate([doubtful, [False]])
+    # What is heard beside words that do not match was told with these.
+    for start, end in pieces.others[apart & ~beside]:
+        reason = "something is heard that its text does not have"
+        left_out.append(LeftOut(float(start), float(end), 0, "", reason))
+    left_out.sort(key=lambda part: part.start)
     width = max(4, len(str(len(utterances))))
     named = tuple(
         replace(utterance, id=f"{alignment.id}-{n:0{width}d}")
@@ -225,6 +237,14 @@ def _pieces(alignment: Alignment, source: Utterance, config: TextConfig) -> _Pie
     half = np.maximum(0.0, starts[1:] - ends[:-1]) / 2
     before = np.concatenate([[starts[0] - alignment.offset], half])
     after = np.concatenate([half, [alignment.offset + alignment.duration - ends[-1]]])
+    others = np.full((len(bounds), 2), np.nan)
+    for word, first, last in alignment.unwritten:
+        n = int(np.searchsorted(bounds, word))
+        # Within a piece of several words it has to stay.
+        if bounds[n] == word:
+            others[n] = first, last
+            before[n : n + 1] = starts[n : n + 1] - last
+            after[max(0, n - 1) : n] = first - ends[max(0, n - 1) : n]
     return _Pieces(
         texts=[text for text, _ in traced],
         bounds=bounds,
@@ -232,6 +252,7 @@ def _pieces(alignment: Alignment, source: Utterance, config: TextConfig) -> _Pie
         ends=ends,
         lows=starts - np.clip(before, 0.0, MARGIN),
         highs=ends + np.clip(after, 0.0, MARGIN),
+        others=others,
     )
 
 
@@ -251,9 +272,12 @@ def _doubtful(
     return doubtful
 
 
-def _runs(flags: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int, bool]]:
-    """Yield first, stop and flag of each run of equal flags."""
-    edges = [0, *(np.flatnonzero(flags[1:] != flags[:-1]) + 1), len(flags)]
+def _runs(
+    flags: npt.NDArray[np.bool_], apart: npt.NDArray[np.bool_]
+) -> Iterator[tuple[int, int, bool]]:
+    """Yield first, stop and flag of each run of equal flags that nothing parts."""
+    parted = (flags[1:] != flags[:-1]) | (apart[1:-1] & ~flags[1:])
+    edges = [0, *(np.flatnonzero(parted) + 1), len(flags)]
     for first, stop in pairwise(edges):
         yield int(first), int(stop), bool(flags[first])
 
