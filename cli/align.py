@@ -67,9 +67,9 @@ def align(
 ) -> None:
     """Find when each word of a known text begins and ends, and how sure that is.
 
-    Parts of a text that the audio does not seem to have are named on stderr; a manifest
-    is without them. What cannot be aligned is named, the others go on, and the exit
-    code is 3.
+    Parts of a text that the audio does not seem to have are named on stderr,
+    and a manifest is without them. What cannot be aligned is named, the others
+    go on, and the exit code is 3.
     """
     from asr.errors import count, printable
     from asr.recognition.acoustics import load_acoustics

@@ -12,7 +12,7 @@ SHIFT = 0.1
 
 
 def heard(text, sure=0.99):
-    """Return log-probabilities of a network that hears a letter or blank (_) a frame."""
+    """Return log-probabilities of a network that hears a letter or a blank: _."""
     probs = np.full((len(text), len(LETTERS)), (1 - sure) / (len(LETTERS) - 1))
     for frame, symbol in enumerate(text):
         probs[frame, LETTERS.symbols.index(symbol) if symbol != "_" else 0] = sure
