@@ -10,7 +10,7 @@ from asr.decoding.words import group_words
 from asr.tokens import Tokens
 
 #: Natural logarithm: how much more probable, between two words, labels must be than
-#: none. README.md has what it was chosen by.
+#: none. A doubtful letter gains less, a word of several that is missing gains more.
 LIMIT = 5.0
 
 
