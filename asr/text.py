@@ -1,5 +1,6 @@
 """Transcript normalisation, the same for REF and HYP."""
 
+import re
 import unicodedata
 
 from asr.config import TextConfig
@@ -10,6 +11,8 @@ from asr.spelling import spell_numbers
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\uff07", "'"))
 #: Zero-width joiners are format characters too, but spell words in Persian and Indic.
 _JOINERS = "\u200c\u200d"
+#: White space but for what groups the digits of a number, which is kept as it is.
+_BREAK = re.compile("[^\\S\u00a0\u2009\u202f]+")
 
 
 def normalise(text: str, config: TextConfig) -> str:
@@ -45,7 +48,7 @@ def trace(text: str, config: TextConfig) -> list[tuple[str, int]]:
     """Return a text in pieces as written, each with its number of normalised words.
 
     A piece is what stands between white space. Where that means something else alone
-    than beside its neighbours, as the two halves of a number written with a space, it
+    than beside its neighbours, as the parts of a number in groups of three digits, it
     is they together; what makes no word belongs to the piece before it. So the pieces'
     normalised words one after another are those of the whole text.
 
@@ -57,21 +60,22 @@ def trace(text: str, config: TextConfig) -> list[tuple[str, int]]:
     """
     pieces: list[tuple[str, int]] = []
     opening = ""
-    waiting = [(text.split(), normalise(text, config).split())]
+    parts = re.findall(r"\S+\s*", _BREAK.sub(" ", text))
+    waiting = [(parts, normalise(text, config).split())]
     while waiting:
         parts, words = waiting.pop()
         halves = _halves(parts, words, config)
         if halves is not None:
             waiting += reversed(halves)
         elif words:
-            pieces.append((f"{opening} {' '.join(parts)}".strip(), len(words)))
+            pieces.append((opening + "".join(parts), len(words)))
             opening = ""
         elif pieces:
             written, size = pieces[-1]
-            pieces[-1] = " ".join([written, *parts]), size
+            pieces[-1] = written + "".join(parts), size
         else:
-            opening = " ".join([opening, *parts]).strip()
-    return pieces
+            opening += "".join(parts)
+    return [(written.strip(), size) for written, size in pieces]
 
 
 def _halves(
@@ -84,7 +88,7 @@ def _halves(
     middle = len(parts) // 2
     for place in sorted(range(1, len(parts)), key=lambda n: abs(n - middle)):
         halves = [parts[:place], parts[place:]]
-        found = [normalise(" ".join(half), config).split() for half in halves]
+        found = [normalise("".join(half), config).split() for half in halves]
         if found[0] + found[1] == words:
             return list(zip(halves, found, strict=True))
     return None
