@@ -113,9 +113,13 @@ def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
     Raises:
         FileError: If the file cannot be written.
     """
-    rows = (manifest_row(utterance, path.parent) for utterance in utterances)
-    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    lines = [manifest_line(utterance, path.parent) + "\n" for utterance in utterances]
     write_text(path, "".join(lines))
+
+
+def manifest_line(utterance: Utterance, folder: Path) -> str:
+    """Return an utterance's line in a manifest that lies in a folder."""
+    return json.dumps(manifest_row(utterance, folder), ensure_ascii=False)
 
 
 def manifest_row(utterance: Utterance, folder: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Transcript normalisation, the same for REF and HYP."""
 
+import re
 import unicodedata
 
 from asr.config import TextConfig
@@ -10,6 +11,8 @@ from asr.spelling import spell_numbers
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\uff07", "'"))
 #: Zero-width joiners are format characters too, but spell words in Persian and Indic.
 _JOINERS = "\u200c\u200d"
+#: White space but for what groups the digits of a number, which is kept as it is.
+_BREAK = re.compile("[^\\S\u00a0\u2009\u202f]+")
 
 
 def normalise(text: str, config: TextConfig) -> str:
@@ -39,6 +42,56 @@ def normalise(text: str, config: TextConfig) -> str:
         text = "".join(" " if unicodedata.category(c) == "Cc" else c for c in text)
     # Changing case can take a text out of its normal form (U+0130 does).
     return " ".join(unicodedata.normalize(config.form, text).split())
+
+
+def trace(text: str, config: TextConfig) -> list[tuple[str, int]]:
+    """Return a text in pieces as written, each with its number of normalised words.
+
+    A piece is what stands between white space. Where that means something else alone
+    than beside its neighbours, as the parts of a number in groups of three digits, it
+    is they together; what makes no word belongs to the piece before it. So the pieces'
+    normalised words one after another are those of the whole text.
+
+    >>> trace("It is \u2013 well-known.", TextConfig())
+    [('It', 1), ('is \u2013', 1), ('well-known.', 2)]
+
+    Raises:
+        ConfigError, MissingPackageError: As :func:`normalise` does.
+    """
+    pieces: list[tuple[str, int]] = []
+    opening = ""
+    parts = re.findall(r"\S+\s*", _BREAK.sub(" ", text))
+    waiting = [(parts, normalise(text, config).split())]
+    while waiting:
+        parts, words = waiting.pop()
+        halves = _halves(parts, words, config)
+        if halves is not None:
+            waiting += reversed(halves)
+        elif words:
+            pieces.append((opening + "".join(parts), len(words)))
+            opening = ""
+        elif pieces:
+            written, size = pieces[-1]
+            pieces[-1] = written + "".join(parts), size
+        else:
+            opening += "".join(parts)
+    return [(written.strip(), size) for written, size in pieces]
+
+
+def _halves(
+    parts: list[str], words: list[str], config: TextConfig
+) -> list[tuple[list[str], list[str]]] | None:
+    """Return parts in two with the words of each, near the middle; None if inseparable.
+
+    The two have the words of the whole.
+    """
+    middle = len(parts) // 2
+    for place in sorted(range(1, len(parts)), key=lambda n: abs(n - middle)):
+        halves = [parts[:place], parts[place:]]
+        found = [normalise("".join(half), config).split() for half in halves]
+        if found[0] + found[1] == words:
+            return list(zip(halves, found, strict=True))
+    return None
 
 
 def spell(text: str, config: TextConfig) -> str:

@@ -29,13 +29,15 @@ def align(
         typer.Option(
             "--format",
             "-f",
-            help="One or more of ctm, textgrid, json, with commas between.",
+            help="One or more of ctm, textgrid, json, with commas between; manifest: "
+            "utterances to train on, cut out of the recordings.",
         ),
     ] = "ctm",
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for words.ctm, words.jsonl, <id>.TextGrid; else stdout."
+            help="Folder for words.ctm, words.jsonl, <id>.TextGrid, utterances.jsonl; "
+            "else stdout."
         ),
     ] = None,
     worst: Annotated[
@@ -48,6 +50,14 @@ def align(
             min=0, max=1, help="Mean confidence of words that do not match, below."
         ),
     ] = 0.2,
+    longest: Annotated[
+        float,
+        typer.Option(
+            min=2,
+            metavar="SECONDS",
+            help="An utterance's length at most, with manifest.",
+        ),
+    ] = 15.0,
     batch_seconds: Annotated[
         float, typer.Option(min=1, help="Audio in a batch or window, seconds.")
     ] = 60.0,
@@ -57,12 +67,14 @@ def align(
 ) -> None:
     """Find when each word of a known text begins and ends, and how sure that is.
 
-    Parts of a text that the audio does not seem to have are named on stderr. What
-    cannot be aligned is named, the others go on, and the exit code is 3.
+    Parts of a text that the audio does not seem to have are named on stderr,
+    and a manifest is without them. What cannot be aligned is named, the others
+    go on, and the exit code is 3.
     """
     from asr.errors import count, printable
     from asr.recognition.acoustics import load_acoustics
-    from asr.recognition.alignment import align_utterances, mismatches
+    from asr.recognition.alignment import align_utterances, mismatch_notes
+    from asr.recognition.cutting import Cuts, cut, readable, summary
     from asr.recognition.posteriors import Failure
     from asr.recognition.sources import find_texts
     from asr.recognition.staging import Staging
@@ -73,12 +85,25 @@ def align(
 
     chosen = parse_formats(formats)
     utterances = find_texts(source, text)
-    failed = cut = 0
+    texts = count(utterances, "text")
+    failed = broken = 0
+    if "manifest" in chosen:
+        utterances, unreadable = readable(utterances)
+        failed = len(unreadable)
+        for failure in unreadable:
+            say(f"error: {failure.reason}")
+        if not utterances:
+            raise typer.Exit(1)
+    given = {utterance.id: utterance for utterance in utterances}
+    cuts: list[Cuts] = []
     scores: list[tuple[float, str, str]] = []
     with StopSignals() as signals:
         try:
             loaded = load_acoustics(model, device)
-            with Staging() as staging, AlignmentFiles(out, chosen, typer.echo) as files:
+            with (
+                Staging() as staging,
+                AlignmentFiles(out, chosen, typer.echo, (source, text)) as files,
+            ):
                 results = staging.run(
                     utterances,
                     lambda ready: align_utterances(
@@ -90,29 +115,38 @@ def align(
                         say(f"error: {result.reason}")
                         failed += 1
                         continue
-                    files.add(result)
+                    if "manifest" in chosen:
+                        found = cut(
+                            result,
+                            given[result.id],
+                            loaded.config.text,
+                            longest=longest,
+                            threshold=threshold,
+                        )
+                        cuts.append(found)
+                        files.add(result, found.utterances)
+                        notes = found.notes()
+                    else:
+                        files.add(result)
+                        notes = mismatch_notes(result, threshold)
                     if result.id in staging.cut:
                         say(
                             f"error: {staging.cut[result.id]}; "
                             "the text was laid over what is there"
                         )
-                        cut += 1
+                        broken += 1
                     scores.append((result.score, result.id, result.text))
-                    for first, stop in mismatches(result.words, threshold):
-                        part = result.words[first:stop]
-                        words = " ".join(word.text for word in part)
-                        say(
-                            f"note: {result.id}: {part[0].start:.2f}-"
-                            f"{part[-1].end:.2f} s does not sound like its text: "
-                            f"{words}"
-                        )
-                if failed == len(utterances):
+                    for note in notes:
+                        say(f"note: {result.id}: {note}")
+                if not scores:
                     raise typer.Exit(1)
+                if cuts:
+                    say(summary(cuts))
         except KeyboardInterrupt:
             raise typer.Exit(signals.exit_code) from None
     for score, name, words in sorted(scores)[:worst]:
         say(f"worst: {score:.2f} {name}: {words}")
     if failed:
-        say(f"{failed} of {count(utterances, 'text')} failed")
-    if failed or cut:
+        say(f"{failed} of {texts} failed")
+    if failed or broken:
         raise typer.Exit(3)

@@ -5,8 +5,10 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from asr.errors import AsrError, ConfigError, ManifestError
+from asr.errors import AlignmentError, AsrError, ConfigError, FileError, ManifestError
+from asr.manifest import read_manifest
 from asr.scoring.inputs import read_transcripts
+from asr.settings import load_config
 from cli.main import app
 from tests.media import ffmpeg
 
@@ -139,3 +141,112 @@ def test_films_are_read_too(asr, corpus, tmp_path):
     (tmp_path / "a.wav").write_bytes((corpus / "wav/train00.wav").read_bytes())
     assert film.exit_code == 0
     assert film.stdout == asr(tmp_path / "a.wav", tmp_path / "a.txt").stdout
+
+
+@pytest.fixture
+def talk(corpus, tmp_path):
+    """A recording of six texts with pauses, and the file with these, as written."""
+    said = ["Do re;", "mi fa.", "Do mi, fa!", "Re fa do.", "Fa re mi,", "mi do re."]
+    parts = []
+    for n in (0, 1, 4, 5, 7, 6):
+        parts += [soundfile.read(corpus / f"wav/train{n:02}.wav")[0], np.zeros(3200)]
+    soundfile.write(tmp_path / "talk.wav", np.concatenate(parts), 8000)
+    (tmp_path / "talk.txt").write_text("\n".join(said), encoding="utf-8")
+    return tmp_path / "talk.wav", tmp_path / "talk.txt"
+
+
+def test_a_manifest_that_trains(asr, talk, tiny, tmp_path):
+    from asr.training.stage import train
+
+    out = tmp_path / "words"
+    done = asr(*talk, "-f", "manifest,ctm", "--out", out, "--longest", 2)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert {p.name for p in out.iterdir()} == {"words.ctm", "utterances.jsonl"}
+    lines = (out / "utterances.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    keys = ["id", "audio_filepath", "offset", "duration", "text", "confidence"]
+    assert all(list(row) == keys for row in rows)
+    assert {row["audio_filepath"] for row in rows} == {"../talk.wav"}
+    assert rows[0]["id"] == "talk-0001"
+    written = talk[1].read_text(encoding="utf-8").split()
+    assert " ".join(row["text"] for row in rows).split() == written
+    seconds = sum(row["duration"] for row in rows)
+    assert done.stderr == (
+        f"asr: kept {len(written)} words in {len(rows)} utterances, {seconds:.1f} s; "
+        "left out 0 words, 0.0 s\n"
+    )
+    data = tmp_path / "data"
+    prep = CliRunner().invoke(app, ["prep", str(out), str(data)])
+    assert prep.exit_code == 0, prep.output
+    found = read_manifest(data / "train.jsonl")
+    assert {u.extra["confidence"] for u in found} <= {r["confidence"] for r in rows}
+    checked = CliRunner().invoke(app, ["check", str(out / "utterances.jsonl")])
+    assert checked.exit_code in (0, 4), checked.output
+    for split in ("train", "dev"):
+        (out / f"{split}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    train(out, tmp_path / "exp", load_config(None, tiny))
+
+
+def test_a_manifest_to_stdout_is_relative_to_here(asr, talk, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = asr(*talk, "-f", "manifest")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {row["audio_filepath"] for row in rows} == {"talk.wav"}
+
+
+def test_ids_and_speakers_of_several_recordings(asr, talk, tmp_path):
+    text = talk[1].read_text(encoding="utf-8")
+    rows = [
+        {"id": name, "audio_filepath": "talk.wav", "text": text, "speaker": name}
+        for name in ("a", "a-0001")
+    ]
+    source = tmp_path / "m.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    done = asr(source, "-f", "manifest", "--out", tmp_path / "out", "--longest", 2)
+    assert done.exit_code == 0
+    found = read_manifest(tmp_path / "out/utterances.jsonl")
+    for name in ("a", "a-0001"):
+        ids = [u.id for u in found if u.speaker == name]
+        assert ids == sorted(ids)
+        assert len(ids) > 2
+    assert {u.id.rpartition("-")[0] for u in found} == {"a", "a-0001"}
+    assert all(u.speaker == u.id.rpartition("-")[0] for u in found)
+
+
+def test_a_manifest_that_would_replace_what_is_read(asr, talk, tmp_path):
+    source = tmp_path / "utterances.jsonl"
+    row = {"id": "a", "audio_filepath": "talk.wav", "text": "do re"}
+    source.write_text(json.dumps(row), encoding="utf-8")
+    result = asr(source, "-f", "manifest", "--out", tmp_path)
+    assert isinstance(result.exception, FileError)
+    assert json.loads(source.read_text(encoding="utf-8")) == row
+    (tmp_path / "file").write_bytes(b"")
+    result = asr(*talk, "-f", "manifest", "--out", tmp_path / "file")
+    assert isinstance(result.exception, FileError)
+    assert "cannot be written" in str(result.exception)
+
+
+@pytest.mark.parametrize("text", ["", "...", "mi mi mi mi mi mi"])
+def test_a_text_that_does_not_fit_writes_nothing(asr, talk, tmp_path, text):
+    talk[1].write_text(text, encoding="utf-8")
+    out = tmp_path / "out"
+    options = ["-f", "manifest,json", "--out", out, "--threshold", 0.9]
+    result = asr(*talk, *options)
+    assert isinstance(result.exception, AlignmentError)
+    assert list(out.iterdir()) == []
+
+
+def test_a_film_is_no_recording_to_train_on(asr, talk, tmp_path):
+    ffmpeg("-i", talk[0], "-c:a", "alac", tmp_path / "a.m4a")
+    result = asr(tmp_path / "a.m4a", talk[1], "-f", "manifest", "--out", tmp_path / "o")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert f"convert it: ffmpeg -i {tmp_path / 'a.m4a'} -map" in result.stderr
+    assert not (tmp_path / "o").exists()
+    text = talk[1].read_text(encoding="utf-8")
+    rows = [{"audio_filepath": n, "text": text} for n in ("a.m4a", "talk.wav")]
+    source = tmp_path / "m.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    result = asr(source, "-f", "manifest", "--out", tmp_path / "o")
+    assert result.exit_code == 3
+    assert result.stderr.endswith("asr: 1 of 2 texts failed\n")
+    assert read_manifest(tmp_path / "o/utterances.jsonl")

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.config import TextConfig
-from asr.text import normalise, spell
+from asr.text import normalise, spell, trace
 
 CONFIGS = st.builds(
     TextConfig,
@@ -102,3 +102,31 @@ def test_spelling_alone_removes_nothing():
     config = TextConfig(normaliser="english")
     assert spell("“Mr. X?” – 5%", config) == "“mister X?” – five percent"
     assert spell("“Mr. X?” – 5%", TextConfig()) == "“Mr. X?” – 5%"
+
+
+@settings(max_examples=300)
+@given(st.text(st.sampled_from("aB \n'-\u2013.,1\u00c9\u0301\u200b\u4e2d")), CONFIGS)
+def test_traced_pieces_have_the_words_of_the_whole(text, config):
+    pieces = trace(text, config)
+    words = normalise(text, config).split()
+    assert sum(size for _, size in pieces) == len(words)
+    assert all(size for _, size in pieces)
+    if words:
+        assert " ".join(written for written, _ in pieces) == " ".join(text.split())
+    place = 0
+    for written, size in pieces:
+        found = normalise(written, config).split()
+        assert found == words[place : place + size]
+        place += size
+
+
+def test_what_is_said_as_one_is_one_piece():
+    pytest.importorskip("num2words")
+    french = TextConfig(numbers="fr")
+    assert trace("Il a\n1\u202f000\u202f000 d'euros.", french) == [
+        ("Il", 1),
+        ("a", 1),
+        ("1\u202f000\u202f000", 2),
+        ("d'euros.", 1),
+    ]
+    assert trace("5 km!", TextConfig(normaliser="english")) == [("5 km!", 2)]

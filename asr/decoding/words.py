@@ -26,6 +26,7 @@ def timed_words(
     shift: float,
     duration: float,
     pauses: npt.NDArray[np.float64],
+    unwritten: Floats | None = None,
 ) -> list[Word]:
     """Return the words of an aligned sequence of labels, in order.
 
@@ -35,6 +36,8 @@ def timed_words(
 
     - where there is a pause between two words' labels, the first word ends where that
       begins and the second begins where it ends; of several it is the longest;
+    - where something else is heard between them, the first word ends before that and
+      the second begins after it, by pauses that lie between as above;
     - elsewhere a word begins ``LEAD`` before its first label and ends ``TAIL`` after
       its last, but goes no further than half way to the neighbour's label.
 
@@ -48,6 +51,8 @@ def timed_words(
         duration: Length of the audio, seconds.
         pauses: Where pauses begin and end, seconds, shape (P, 2), as
             :func:`asr.decoding.pauses.find_pauses` says.
+        unwritten: Where something else is heard, shape (W + 1, 2), as
+            :func:`asr.decoding.unwritten.find_unwritten` says; None if nowhere.
     """
     groups = group_words(tokens, targets)
     if not groups:
@@ -58,11 +63,15 @@ def timed_words(
     outer = (firsts - 0.5) * shift, (lasts + 0.5) * shift
     # The inner edges: a word begins before its last label, and ends after its first.
     inner = (firsts + 0.5) * shift, (lasts - 0.5) * shift
-    ends, starts = _seams(
-        np.concatenate([[0.0], outer[1]]),
-        np.concatenate([outer[0], [duration]]),
-        pauses,
-    )
+    lefts = np.concatenate([[0.0], outer[1]])
+    rights = np.concatenate([outer[0], [duration]])
+    ends, starts = _seams(lefts, rights, pauses)
+    if unwritten is not None:
+        for n in np.flatnonzero(~np.isnan(unwritten[:, 0])):
+            here = slice(n, n + 1)
+            first, last = np.clip(unwritten[n], lefts[n], rights[n])
+            ends[here], _ = _seams(lefts[here], np.array([first]), pauses)
+            _, starts[here] = _seams(np.array([last]), rights[here], pauses)
     starts = np.minimum(starts[:-1], inner[1])
     ends = np.maximum(ends[1:], inner[0])
     # A word within one pause: it is no pause, and the labels are all there is.

@@ -10,7 +10,7 @@ from asr.hypotheses import Word
 from asr.manifest import Utterance
 from asr.recognition.acoustics import Acoustics
 from asr.recognition.posteriors import Failure, Posteriors, posteriors
-from asr.recognition.timing import time_words
+from asr.recognition.timing import time_text
 from asr.text import normalise
 
 #: Words whose mean confidence tells whether a stretch of text matches the audio.
@@ -30,6 +30,8 @@ class Alignment:
         score: How much less probable the text's best path is than the best of all,
             natural logarithm by token: 0 where the model hears the very text, far
             below it where words are missing in the text, or are not in the audio.
+        unwritten: Where something is heard that the text does not have: the number of
+            the word that comes after it, first and last moment, seconds.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Alignment:
     offset: float
     duration: float
     score: float
+    unwritten: tuple[tuple[int, float, float], ...] = ()
 
 
 def align_utterances(
@@ -113,9 +116,22 @@ def mismatches(
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
+def mismatch_notes(alignment: Alignment, threshold: float) -> list[str]:
+    """Return a line for each stretch of a text that does not match the audio."""
+    notes = []
+    for first, stop in mismatches(alignment.words, threshold):
+        part = alignment.words[first:stop]
+        words = " ".join(word.text for word in part)
+        notes.append(
+            f"{part[0].start:.2f}-{part[-1].end:.2f} s does not sound like its text: "
+            f"{words}"
+        )
+    return notes
+
+
 def _align(model: Acoustics, heard: Posteriors, text: str) -> Alignment:
     targets = model.tokens.encode(text)
-    words, spans = time_words(model, heard, targets)
+    words, spans, others = time_text(model, heard, targets)
     best = float(heard.log_probs.max(axis=1).sum(dtype=np.float64))
     return Alignment(
         id=heard.utterance.id,
@@ -124,4 +140,9 @@ def _align(model: Acoustics, heard: Posteriors, text: str) -> Alignment:
         offset=heard.utterance.offset,
         duration=heard.duration,
         score=min(0.0, (spans.total - best) / max(1, len(targets))),
+        unwritten=tuple(
+            (n, float(first), float(last))
+            for n, (first, last) in enumerate(others)
+            if first == first  # not NaN
+        ),
     )

@@ -10,12 +10,19 @@ from typing import Literal, get_args
 
 from asr import transcripts
 from asr.errors import ConfigError
-from asr.files import file_name, replacing, write_text
+from asr.files import file_name, replacing, require_apart, write_text
 from asr.hypotheses import word_rows
+from asr.manifest import Utterance, manifest_line
 from asr.recognition.alignment import Alignment
 from asr.timings import ctm_lines, textgrid
 
-Format = Literal["ctm", "textgrid", "json"]
+Format = Literal["ctm", "textgrid", "json", "manifest"]
+#: Files that hold all utterances.
+_NAMES: dict[Format, str] = {
+    "ctm": "words.ctm",
+    "json": "words.jsonl",
+    "manifest": "utterances.jsonl",
+}
 
 
 def parse_formats(text: str) -> list[Format]:
@@ -30,11 +37,18 @@ def parse_formats(text: str) -> list[Format]:
 class AlignmentFiles:
     """Files of alignments, which appear when all are there; or lines for stdout.
 
-    ``words.ctm`` and ``words.jsonl`` hold all utterances, ``<id>.TextGrid`` one each.
+    ``words.ctm`` and ``words.jsonl`` hold all utterances, ``<id>.TextGrid`` one each;
+    ``utterances.jsonl`` is the manifest of what was cut out of them.
+
+    Args:
+        folder: Where they lie; None writes lines.
+        formats: Which.
+        echo: Called with each line for stdout.
+        inputs: Files that are read in this run.
 
     Raises:
-        ConfigError: On entry, if several formats are to go to stdout.
-        FileError: If a file cannot be written.
+        ConfigError: If several formats are to go to stdout.
+        FileError: If a file cannot be written, or is one of those that are read.
     """
 
     def __init__(
@@ -42,11 +56,15 @@ class AlignmentFiles:
         folder: Path | None,
         formats: Sequence[Format],
         echo: Callable[[str], object],
+        inputs: Sequence[Path | None] = (),
     ) -> None:
         if folder is None and len(formats) > 1:
             raise ConfigError(
                 "--format: several formats need a folder to be written to; name --out"
             )
+        if folder is not None:
+            for form in _NAMES.keys() & formats:
+                require_apart(folder / _NAMES[form], inputs)
         self._folder = folder
         self._formats = formats
         self._echo = echo
@@ -54,11 +72,10 @@ class AlignmentFiles:
         self._files: dict[Format, TextIOWrapper] = {}
 
     def __enter__(self) -> "AlignmentFiles":
-        names: dict[Format, str] = {"ctm": "words.ctm", "json": "words.jsonl"}
         with ExitStack() as stack:
             for form in self._formats:
-                if self._folder is not None and form in names:
-                    path = stack.enter_context(replacing(self._folder / names[form]))
+                if self._folder is not None and form in _NAMES:
+                    path = stack.enter_context(replacing(self._folder / _NAMES[form]))
                     self._files[form] = stack.enter_context(
                         path.open("w", encoding="utf-8", newline="\n")
                     )
@@ -73,8 +90,11 @@ class AlignmentFiles:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def add(self, alignment: Alignment) -> None:
-        """Write an utterance's words in each of the formats."""
+    def add(self, alignment: Alignment, cuts: Sequence[Utterance] = ()) -> None:
+        """Write an utterance's words in each of the formats, and its cuts in theirs.
+
+        Paths in a manifest are relative to its folder; to the current one on stdout.
+        """
         for form in self._formats:
             if form == "textgrid":
                 grid = textgrid(alignment.words, alignment.offset + alignment.duration)
@@ -87,6 +107,9 @@ class AlignmentFiles:
             lines = [to_json(alignment)]
             if form == "ctm":
                 lines = ctm_lines(alignment.id, alignment.words)
+            elif form == "manifest":
+                here = self._folder or Path()
+                lines = [manifest_line(utterance, here) for utterance in cuts]
             for line in lines:
                 if self._folder is None:
                     self._echo(line)
