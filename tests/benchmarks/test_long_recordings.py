@@ -1,7 +1,7 @@
 """A recording of hours beside its utterances one by one: errors, memory, time by part.
 
     export MODEL=exp/base MANIFEST=data/dev.jsonl
-    pytest -s tests/benchmarks/test_long_recordings.py     # HOURS=2 BEAM=0 VAD=energy
+    pytest -s tests/benchmarks/test_long_recordings.py     # HOURS=2 BEAM=0 VAD=silero
 
 The utterances are repeated with pauses of half a second to two, in white noise 30 dB
 below the first, until there is enough; with NOISE=folder SNR=20 in the recordings of
@@ -60,7 +60,7 @@ decoding = make_decoding(model, options)
 started = peak_memory()
 profile, began = cProfile.Profile(), time.perf_counter()
 profile.enable()
-vad = os.environ.get("VAD", "energy")
+vad = os.environ.get("VAD", "silero")
 found = [h.text for h in transcribe(model, given, decoding=decoding, vad=vad)]
 profile.disable()
 seconds = time.perf_counter() - began
