@@ -45,6 +45,20 @@ def test_scores_are_probabilities_at_any_level(level):
     assert np.all((found >= 0) & (found <= 1))
 
 
+def test_voices_are_found():
+    pytest.importorskip("espeakng_loader")
+    from soxr import resample
+
+    from asr.corpora import espeak
+
+    said = espeak.speak("seven hundred and forty two", voice="en-us", pitch=30)
+    said = resample(said, espeak.SAMPLE_RATE, RATE)
+    length, pause = len(said) / RATE, np.zeros(RATE, np.float32)
+    runs = find_speech([np.concatenate([pause, said] * 3)], SileroDetector())
+    wanted = [(1 + n * (1 + length), (n + 1) * (1 + length)) for n in range(3)]
+    np.testing.assert_allclose(list(runs), wanted, atol=0.3)
+
+
 def test_silence_has_no_speech():
     assert scores(np.zeros(5 * RATE, np.float32)).max() < 0.1
 
