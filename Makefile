@@ -25,7 +25,7 @@ $(READY): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON); install Python 3.11 or newer, or say make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than 3.11; say make PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "make: $(PYTHON) cannot make virtual environments; on Debian: apt install python3-venv" >&2; exit 1; }
-	$(PIP) install --quiet $(PIP_FLAGS) --editable '.[dev,numbers,subword,synth,tensorboard,vad]'
+	$(PIP) install --quiet $(PIP_FLAGS) --editable '.[dev,numbers,subword,synth,tensorboard]'
 	@touch $@
 
 test: $(READY)

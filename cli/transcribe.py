@@ -108,13 +108,13 @@ def transcribe(
     greedy: Greedy = False,
     settings: Settings = None,
     vad: Annotated[
-        Literal["energy", "silero", "none"],
+        Literal["silero", "energy", "none"],
         typer.Option(
             help="What finds speech in recordings of more than 30 s, to cut them in "
-            "pauses: levels, or a network (pip install 'recurrent-asr\\[vad]'); none "
-            "cuts anywhere between words. With --grammar they stay whole.",
+            "pauses: a network; or levels, faster, for steady noise; none cuts "
+            "anywhere between words. With --grammar they stay whole.",
         ),
-    ] = "energy",
+    ] = "silero",
     batch_seconds: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="Audio in a batch.")
     ] = 60.0,

@@ -5,7 +5,6 @@ Each word is two notes in a row, so that a recogniser has to hear order, not onl
 
 import os
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -159,15 +158,6 @@ def settings(tiny) -> list[str]:
         *("train.epochs=4", "model.subsampling=4", "model.layers=2"),
         *("model.dropout=0.3", "augment.freq_masks=1", "augment.time_masks=1"),
     ]
-
-
-@pytest.fixture
-def silero_where_asked(request) -> None:
-    """Skips where a test's parameter ``vad`` is silero and that is not installed."""
-    if request.getfixturevalue("vad") == "silero":
-        pytest.importorskip("onnxruntime", reason="no onnxruntime")
-        if find_spec("silero_vad") is None:
-            pytest.skip("no silero-vad")
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import soundfile
@@ -6,11 +8,16 @@ from asr.hypotheses import Hypothesis
 from asr.manifest import Utterance, read_manifest
 from asr.model.file import load_model
 from asr.recognition import passages as module
+from asr.recognition import recogniser
 from asr.recognition.passages import passages
 from asr.recognition.posteriors import Failure, posteriors
-from asr.recognition.recogniser import Decoding, transcribe
+from asr.recognition.recogniser import Decoding
+from asr.speech.detectors import Everything
 from asr.speech.windows import Limits
 from tests.conftest import RATE
+
+#: Words of the corpus here are tones: to a network that knows voices, no speech.
+transcribe = partial(recogniser.transcribe, vad="energy")
 
 
 @pytest.fixture
@@ -246,3 +253,16 @@ def test_hearing_and_posteriors_agree_on_short_ones(model, utterances):
         assert passage.last
         assert passage.heard.utterance == plain.utterance
         np.testing.assert_array_equal(passage.heard.log_probs, plain.log_probs)
+
+
+def test_a_detector_hears_the_rate_that_it_takes(model, long, monkeypatch):
+    whole, _ = long
+    plain = sum(_heard(model, whole, vad="none"))
+    detector = Everything(2 * RATE)
+    add, heard = detector.add, []
+    detector.add = lambda samples: [heard.append(len(samples)), add(samples)][1]
+    monkeypatch.setattr(module, "make_detector", lambda vad, rate: detector)
+    assert model.config.features.sample_rate == RATE
+    seconds = _heard(model, whole)
+    assert sum(heard) / (2 * RATE) == pytest.approx(_seconds(whole), abs=0.01)
+    assert sum(seconds) == pytest.approx(plain, abs=1)

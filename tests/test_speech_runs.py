@@ -26,19 +26,22 @@ def test_short_gaps_are_speech_and_clicks_are_none():
 
 @pytest.mark.parametrize("vad", ["energy", "silero", "none"])
 @pytest.mark.parametrize("size", [1, 37, 4000, 100_000])
-def test_blocks_do_not_change_what_is_found(vad, size, silero_where_asked):
+def test_blocks_do_not_change_what_is_found(vad, size):
     samples, _ = babble(7.3)
-    samples = samples[:20_011] if size == 1 else samples
+    samples = samples[:40_011] if size == 1 else samples
 
     def found(size):
         detector = make_detector(vad, RATE)
         blocks = [samples[n : n + size] for n in range(0, len(samples), size)]
-        return list(find_speech(blocks, detector))
+        scores = [*(detector.add(block) for block in blocks), detector.end()]
+        return np.concatenate(scores)
 
-    assert found(size) == found(len(samples))
+    assert len(found(size))
+    # Not only nearly: a score may lie at a threshold.
+    np.testing.assert_array_equal(found(size), found(len(samples)))
 
 
-@pytest.mark.parametrize("vad", ["energy", "none"])
+@pytest.mark.parametrize("vad", ["energy", "silero", "none"])
 @pytest.mark.parametrize("count", [0, 1, 799, 16_000, 16_001, 200_123])
 def test_every_frame_has_a_score(vad, count):
     detector = make_detector(vad, 16_000)

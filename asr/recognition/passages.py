@@ -17,7 +17,7 @@ from asr.manifest import Utterance
 from asr.memory import release_memory
 from asr.recognition.posteriors import Failure, Posteriors
 from asr.recognition.seams import Seams
-from asr.speech.detectors import Vad, make_detector
+from asr.speech.detectors import Vad, make_detector, require_detector
 from asr.speech.runs import find_speech
 from asr.speech.windows import Limits, Window, cut_windows
 from asr.tokens import Tokens
@@ -93,7 +93,7 @@ def passages(
     """
     if vad is not None:
         # What is missing is told of before anything is heard.
-        make_detector(vad, config.features.sample_rate)
+        require_detector(vad)
     sent: deque[_Part] = deque()
 
     def given() -> Iterator[Utterance]:

@@ -61,7 +61,7 @@ def transcribe(
     *,
     batch_seconds: float = 60.0,
     decoding: Decoding = Decoding(),
-    vad: Vad = "energy",
+    vad: Vad = "silero",
 ) -> Iterator[Hypothesis | Failure]:
     """Yield a hypothesis or failure for each utterance, in their order.
 
@@ -80,7 +80,7 @@ def transcribe(
             grammar's sentences, they are not cut, and this says nothing.
 
     Raises:
-        MissingPackageError: If ``vad`` needs a package that is not installed.
+        MissingPackageError: If ``vad`` is silero and silero-vad is not installed.
     """
 
     def hear(given: Iterable[Utterance]) -> Iterator[Posteriors | Failure]:

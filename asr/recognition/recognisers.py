@@ -95,7 +95,7 @@ class Recogniser:
         beam: int = 0,
         greedy: bool = False,
         settings: Sequence[str] = (),
-        vad: Vad = "energy",
+        vad: Vad = "silero",
         channel: int | None = None,
         batch_seconds: float = 60.0,
     ) -> Hypothesis | Iterator[Hypothesis]:
@@ -119,7 +119,7 @@ class Recogniser:
             greedy: Not to search with the starter model's own language model.
             settings: As in ``["decoding.lm_weight=1"]``.
             vad: What finds speech in recordings of more than 30 s, to cut them in
-                pauses: ``energy``, ``silero`` or ``none``.
+                pauses: ``silero``, ``energy`` or ``none``.
             channel: The only one to hear, from 1; None averages all.
             batch_seconds: Audio in a batch, above 0.
 

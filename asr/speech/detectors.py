@@ -6,9 +6,9 @@ import numpy as np
 
 from asr.speech.energy import EnergyDetector
 from asr.speech.runs import Detector, Rules, Samples, Scores
-from asr.speech.silero import SileroDetector
+from asr.speech.silero import SileroDetector, silero_file
 
-Vad = Literal["energy", "silero", "none"]
+Vad = Literal["silero", "energy", "none"]
 
 
 class Everything:
@@ -29,6 +29,16 @@ class Everything:
     def end(self) -> Scores:
         """Return 1 for a frame that was not full."""
         return np.ones(1 if self._left else 0, np.float32)
+
+
+def require_detector(vad: Vad) -> None:
+    """Make sure that a way to tell speech is there, without the time to make it ready.
+
+    Raises:
+        MissingPackageError: If it needs what is not installed.
+    """
+    if vad == "silero":
+        silero_file()
 
 
 def make_detector(vad: Vad, sample_rate: int) -> Detector:
