@@ -144,6 +144,7 @@ def transcribe(
     from asr.recognition.acoustics import load_acoustics
     from asr.recognition.options import SearchOptions, make_decoding, with_own_lm
     from asr.recognition.outputs import Destination, Outputs
+    from asr.recognition.passages import LONG
     from asr.recognition.recogniser import transcribe
     from asr.recognition.sources import find_utterances
     from asr.recognition.staging import Staging
@@ -231,6 +232,12 @@ def transcribe(
                         failed.append(result.id)
                         continue
                     done += 1
+                    assert isinstance(result, Hypothesis)
+                    if not result.text and result.duration > LONG and vad != "none":
+                        _note(
+                            f"{result.id}: no words; if somebody speaks in it, --vad "
+                            "none takes all of it for speech"
+                        )
                     if result.id in staging.cut:
                         said = staging.cut[result.id]
                         _error(f"{said}; what is there was transcribed")

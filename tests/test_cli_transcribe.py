@@ -480,9 +480,12 @@ def test_a_long_recording(asr, corpus, tmp_path):
     soundfile.write(tmp_path / "talk.wav", np.concatenate(parts), rate)
     found = asr(tmp_path / "talk.wav", "--vad", "energy").stdout
     assert found == " ".join(["do re"] * 12) + "\n"
-    assert asr(tmp_path / "talk.wav", "--vad", "none").stdout != found
+    whole = asr(tmp_path / "talk.wav", "--vad", "none")
+    assert whole.stdout != found and "no words" not in whole.stderr
     # Tones are no voices.
-    assert asr(tmp_path / "talk.wav").stdout == "\n"
+    silent = asr(tmp_path / "talk.wav")
+    assert silent.stdout == "\n"
+    assert "talk: no words; if somebody speaks in it, --vad none" in silent.stderr
 
 
 def test_a_package_that_is_missing_is_told_before_anything_is_heard(
