@@ -97,7 +97,7 @@ def test_usage_errors_exit_with_2(asr):
         ["no-such-command"],
         ["train", "data"],
         ["train", "data", "--out", "exp", "--no-such-option"],
-        ["transcribe", "a.wav"],
+        ["align", "a.jsonl"],
         ["transcribe", "a.wav", "--model", "m", "--format", "pdf"],
         ["transcribe", "a.wav", "--model", "m", "--batch-seconds", "0"],
         ["score", "ref"],

@@ -141,6 +141,7 @@ def _roots(paths: Sequence[Path]) -> list[Path]:
 def fixed_part(pattern: AnyPath) -> AnyPath:
     r"""Return the folder of a pattern: what stands before its first wildcard.
 
+    >>> from pathlib import PureWindowsPath
     >>> fixed_part(PureWindowsPath(r"C:\calls\2024-*\*.wav"))
     PureWindowsPath('C:/calls')
     """
