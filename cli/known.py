@@ -49,4 +49,4 @@ def starter(tell: Callable[[str], object]) -> Path:
     from asr.model.named import STARTER
 
     tell("no --model: this is the starter model, for English; asr models says more")
-    return Path(STARTER.name)
+    return STARTER.folder

@@ -144,7 +144,7 @@ def transcribe(
     from asr.recognition.acoustics import load_acoustics
     from asr.recognition.options import SearchOptions, make_decoding, with_own_lm
     from asr.recognition.outputs import Destination, Outputs
-    from asr.recognition.passages import LONG
+    from asr.recognition.passages import LONG_UTTERANCE
     from asr.recognition.recogniser import transcribe
     from asr.recognition.sources import find_utterances
     from asr.recognition.staging import Staging
@@ -233,7 +233,8 @@ def transcribe(
                         continue
                     done += 1
                     assert isinstance(result, Hypothesis)
-                    if not result.text and result.duration > LONG and vad != "none":
+                    unheard = not result.text and result.duration > LONG_UTTERANCE
+                    if unheard and vad != "none" and grammar is None:
                         _note(
                             f"{result.id}: no words; if somebody speaks in it, --vad "
                             "none takes all of it for speech"

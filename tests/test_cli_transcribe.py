@@ -476,10 +476,10 @@ def test_a_signal_leaves_no_temporary_file(trained, tmp_path, number, code, word
 def test_a_long_recording(asr, corpus, tmp_path):
     samples, rate = soundfile.read(corpus / "wav/train00.wav")
     pause = 0.003 * np.random.default_rng(0).standard_normal(2 * rate)
-    parts = [part for _ in range(12) for part in (samples, pause)]
+    parts = [part for _ in range(30) for part in (samples, pause)]
     soundfile.write(tmp_path / "talk.wav", np.concatenate(parts), rate)
     found = asr(tmp_path / "talk.wav", "--vad", "energy").stdout
-    assert found == " ".join(["do re"] * 12) + "\n"
+    assert found == " ".join(["do re"] * 30) + "\n"
     whole = asr(tmp_path / "talk.wav", "--vad", "none")
     assert whole.stdout != found and "no words" not in whole.stderr
     # Tones are no voices.

@@ -12,7 +12,9 @@ def test_experiments_and_files_below_a_folder(tmp_path, trained, exported):
     (tmp_path / "exp" / "other.onnx").write_bytes(b"")
     (tmp_path / "exp" / ".hidden").mkdir()
     shutil.copy(exported, tmp_path / "exp" / ".hidden")
-    starter, file, model = list_models([tmp_path])
+    shutil.copy(exported, tmp_path / "exp" / "best.onnx")
+    starter, best, file, model = list_models([tmp_path])
+    assert best.name == str(tmp_path / "exp" / "best.onnx")
     assert starter.name == "starter"
     # Not what training keeps beside it.
     assert (exp / "last.safetensors").exists()

@@ -5,18 +5,27 @@ import pytest
 
 from asr.errors import ModelError
 from asr.model.file import find_model, load_model, save_model
-from asr.model.named import NAMED, STARTER, named_model
+from asr.model.named import NAMED, STARTER, NamedModel, named_model
 
 
-def test_a_name_goes_before_a_path(tmp_path, monkeypatch):
-    (tmp_path / "starter").mkdir()
+def test_a_name_and_its_folder():
+    for path in (Path("starter"), STARTER.folder):
+        assert named_model(path) is STARTER
+        assert find_model(path) == STARTER.exported
+        assert find_model(path, weights=True) == STARTER.weights
+    assert named_model(Path("other/starter")) is None
+
+
+def test_a_model_of_that_name_is_not_passed_over(tmp_path, monkeypatch, trained):
     monkeypatch.chdir(tmp_path)
-    assert named_model(Path("starter")) is STARTER
+    (tmp_path / "starter").mkdir()  # as in recipes: none
     assert find_model(Path("starter")) == STARTER.exported
-    assert find_model(Path("starter"), weights=True) == STARTER.weights
-    assert named_model(tmp_path / "starter") is None
-    with pytest.raises(ModelError, match="holds no"):
-        find_model(tmp_path / "starter")
+    shutil.copy(trained / "model.safetensors", tmp_path / "starter")
+    with pytest.raises(ModelError, match="is a model here, and the name of one"):
+        find_model(Path("starter"))
+    own = tmp_path / "starter"
+    assert find_model(own) == own / "model.safetensors"
+    assert find_model(STARTER.folder) == STARTER.exported
 
 
 def test_its_files_lie_in_the_package():
@@ -25,11 +34,10 @@ def test_its_files_lie_in_the_package():
             assert path.is_file()
 
 
-def test_a_package_without_them_says_so(tmp_path, monkeypatch, trained):
-    gone = type(STARTER)(**{**vars(STARTER), "exported": tmp_path / "gone.onnx"})
-    monkeypatch.setattr("asr.model.named.NAMED", (gone,))
+def test_a_package_without_them_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("asr.model.named.NAMED", (NamedModel("gone", tmp_path),))
     with pytest.raises(ModelError, match=r"gone.onnx: no such model file"):
-        find_model(Path("starter"))
+        find_model(Path("gone"))
 
 
 def test_halves_load_as_they_were_rounded(tmp_path, trained):

@@ -54,10 +54,15 @@ def find_model(path: Path, *, weights: bool = False) -> Path:
         weights: Whether a name stands for what can be trained, not what is fast.
 
     Raises:
-        ModelError: If there is none.
+        ModelError: If there is none, or a name is that of a model here as well.
     """
     known = named_model(path)
     if known is not None:
+        if path != known.folder and (path.is_file() or (path / MODEL_NAME).exists()):
+            raise ModelError(
+                f"{path}: is a model here, and the name of one that comes with asr; "
+                f"say {path.absolute()}, or {known.folder}"
+            )
         path = known.weights if weights else known.exported
     if not os.path.isdir(path):  # noqa: PTH112
         # Not Path.exists(), for which a name that is too long is an error.

@@ -51,7 +51,7 @@ def list_models(folders: Sequence[Path]) -> Iterator[Listed | ModelError]:
         A model, or why a file that should be one cannot be read.
     """
     for known in NAMED:
-        yield _listed(known.name, Path(known.name))
+        yield _listed(known.name, known.folder)
     for folder in folders:
         if not folder.is_dir():
             yield _listed(str(folder), folder)
@@ -76,8 +76,10 @@ def _below(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(parent, name)
-            kept = name.startswith((".", *_WHILE_TRAINING))
-            if not kept and (is_onnx(path) or path.suffix == ".safetensors"):
+            weights = path.suffix == ".safetensors"
+            if weights and name.startswith(_WHILE_TRAINING):
+                continue
+            if (weights or is_onnx(path)) and not name.startswith("."):
                 yield path
 
 

@@ -3,39 +3,46 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-_FOLDER = Path(__file__).parents[1] / "starter"
-
 
 @dataclass(frozen=True)
 class NamedModel:
-    """A model that is there after installation; the name goes before a path's.
+    """A model that is there after installation.
 
     Attributes:
         name: What it goes by.
-        exported: To transcribe with, without torch (``asr export``, int8).
-        weights: To train on from, in float16.
-        lm: Language model that its decoding settings were tuned with.
-        card: What it was trained on, and how well it does.
+        folder: Where its files are; stands for it too, whatever lies in the current
+            folder.
     """
 
     name: str
-    exported: Path
-    weights: Path
-    lm: Path
-    card: Path
+    folder: Path
+
+    @property
+    def exported(self) -> Path:
+        """To transcribe with, without torch (``asr export``, int8)."""
+        return self.folder / f"{self.name}.onnx"
+
+    @property
+    def weights(self) -> Path:
+        """To train on from, in float16."""
+        return self.folder / f"{self.name}.safetensors"
+
+    @property
+    def lm(self) -> Path:
+        """Language model that its decoding settings were tuned with."""
+        return self.folder / f"{self.name}.lm"
+
+    @property
+    def card(self) -> Path:
+        """What it was trained on, and how well it does."""
+        return self.folder / "README.md"
 
 
 #: What ``asr transcribe`` takes where no model is named; recipes/starter made it.
-STARTER = NamedModel(
-    name="starter",
-    exported=_FOLDER / "starter.onnx",
-    weights=_FOLDER / "starter.safetensors",
-    lm=_FOLDER / "starter.lm",
-    card=_FOLDER / "README.md",
-)
+STARTER = NamedModel("starter", Path(__file__).parents[1] / "starter")
 NAMED = (STARTER,)
 
 
 def named_model(path: Path) -> NamedModel | None:
     """Return the model that goes by what a user wrote for a path, if one does."""
-    return next((model for model in NAMED if path == Path(model.name)), None)
+    return next((m for m in NAMED if path in (Path(m.name), m.folder)), None)
