@@ -42,9 +42,11 @@ app = typer.Typer(
 )
 for command in (
     *(prep, check, augment, rate, train, lm, tune),
-    *(export, transcribe, listen, align, score, gradients, compare, synth),
+    *(export, transcribe, align, score, gradients, compare, synth),
 ):
     app.command(no_args_is_help=True)(command)
+# These have something to do where nothing is said.
+app.command()(listen)
 app.command()(models)
 
 

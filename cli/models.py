@@ -1,5 +1,6 @@
 """``asr models``: which models there are."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +8,9 @@ import typer
 
 if TYPE_CHECKING:
     from asr.model.listing import Listed
+
+#: Columns where nobody looks.
+_PIPED = 1000
 
 
 def models(
@@ -20,8 +24,8 @@ def models(
     """List the models that come with asr, and those below the folders named.
 
     Each with what --model takes, and what its training found on its dev set:
-    greedy, without a language model. What cannot be read is named, and the
-    exit code is 3.
+    greedy, without a language model. An experiment's model that cannot be read
+    is named, and the exit code is 3.
     """
     from asr.errors import ModelError, printable
     from asr.model.listing import list_models
@@ -61,4 +65,5 @@ def _print_table(models: "list[Listed]") -> None:
             f"{summary['hours']:.2f} h" if "hours" in summary else "",
             f"{100 * summary['dev_wer']:.1f} %" if "dev_wer" in summary else "",
         )
-    Console().print(table)
+    # Into a pipe, names are whole.
+    Console(width=None if sys.stdout.isatty() else _PIPED).print(table)

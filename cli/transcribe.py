@@ -243,7 +243,7 @@ def transcribe(
                         said = staging.cut[result.id]
                         _error(f"{said}; what is there was transcribed")
                         cut.append(result.id)
-                if len(failed) == len(left):
+                if len(failed) == len(utterances):
                     raise typer.Exit(1)
         except (KeyboardInterrupt, FileError) as ended:
             stopped = isinstance(ended, KeyboardInterrupt)

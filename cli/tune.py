@@ -54,7 +54,7 @@ def tune(
     """
     from asr.files import check_writable, require_apart
     from asr.model.device import choose_device
-    from asr.model.file import find_model, load_model
+    from asr.model.file import find_model, load_model, require_new
     from asr.model.named import named_model
     from asr.recognition.options import SearchOptions
     from asr.recognition.tuning import save_tuned, tune
@@ -68,6 +68,9 @@ def tune(
         raise typer.BadParameter(f"--model {model} stays as it came; say --out FILE")
     source = find_model(model, weights=True)
     target = out or source
+    if target.suffix == ".onnx":
+        raise typer.BadParameter(f"--out {target}: tuned first, exported then")
+    require_new(target, source)
     page = report or target.with_name("tuning.html")
     read = [manifest, lm, lexicon, grammar, hotwords]
     for path, others in ((target, read), (page, [*read, target, source])):

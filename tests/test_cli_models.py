@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 from typer.testing import CliRunner
 
@@ -32,3 +34,10 @@ def test_experiments(trained, tmp_path):
     assert result.exit_code == 3
     assert "gone: no such model file" in result.stderr
     assert str(trained) in result.stdout
+
+
+def test_names_are_whole_in_a_pipe(trained, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "40")
+    deep = tmp_path / "/".join(["a long folder's name"] * 5) / "exp"
+    shutil.copytree(trained, deep)
+    assert str(deep) in run(tmp_path).stdout

@@ -91,3 +91,17 @@ def test_what_cannot_be_tuned(asr, trained, prepared, tmp_path):
     )
     assert "is read by this run" in str(over.exception)
     assert (prepared / "dev.jsonl").read_text(encoding="utf-8").startswith("{")
+
+
+def test_what_is_not_to_be_written_over(asr, prepared, trained, tmp_path):
+    other = tmp_path / "exp" / "model.safetensors"
+    other.parent.mkdir()
+    other.write_bytes(b"weeks of work")
+    command = ("tune", prepared / "dev.jsonl", "--model")
+    result = asr(*command, trained, "--out", other)
+    assert isinstance(result.exception, ModelError)
+    assert other.read_bytes() == b"weeks of work"
+    assert asr(*command, trained, "--out", tmp_path / "m.onnx").exit_code == 2
+    result = asr(*command, "starter")
+    assert result.exit_code == 2
+    assert "stays as it came; say --out" in result.output

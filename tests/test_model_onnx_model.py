@@ -1,4 +1,8 @@
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from asr.settings import load_config
 from asr.tokens import BLANK, Tokens
 
 onnx = pytest.importorskip("onnx")
+ROOT = Path(__file__).parents[1]
 
 
 def signals():
@@ -144,3 +149,12 @@ def test_a_graph_of_another_program_is_refused(exported, tmp_path):
     onnx.save(foreign, tmp_path / "m.onnx")
     with pytest.raises(ModelError, match=r"it has x where features, lengths should"):
         OnnxModel(tmp_path / "m.onnx")
+
+
+def test_nothing_is_told_to_anybody(exported, corpus, tmp_path):
+    code = f"import asr; asr.load({str(exported)!r})"
+    asked = {k: v for k, v in os.environ.items() if k not in ("CI", "XDG_CACHE_HOME")}
+    environment = {**asked, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    # Where ONNX Runtime keeps what it is going to send, and a number of the machine.
+    assert not list(tmp_path.rglob("*onnxruntime*"))

@@ -115,3 +115,12 @@ def test_names_go_with_precisions(trained, tmp_path, name, precision, said):
     with pytest.raises(ModelError, match=said):
         export_model(trained, tmp_path / name, precision=precision)
     assert not (tmp_path / name).exists()
+
+
+def test_the_model_of_another_training_is_not_replaced(trained, tmp_path):
+    other = tmp_path / "exp" / "model.safetensors"
+    other.parent.mkdir()
+    other.write_bytes(b"weeks of work")
+    with pytest.raises(ModelError, match="is what a training made"):
+        export_model(trained, other, precision="float16")
+    assert other.read_bytes() == b"weeks of work"

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from asr.decoding.vocabulary import (
     vocabulary_trie,
 )
 from asr.decoding.wordgraph import WordGraph
+from asr.machine import code_folder
 from asr.ngrams.model import NgramModel
 from asr.tokens import Tokens
 
@@ -64,6 +66,11 @@ class BeamDecoder:
         self.decode(np.zeros((1, len(self.tokens)), np.float32))
         if fresh:
             tell(f"compiled in {time.perf_counter() - began:.0f} s")
+            if code_folder(Path(__file__).parent) is None:
+                tell(
+                    "it cannot be kept for the next time; set NUMBA_CACHE_DIR to a "
+                    "folder that can be written to"
+                )
 
     def decode(self, log_probs: Floats, wanted: int = 1) -> list[Candidate]:
         """Return the best texts, the best first, no text twice.

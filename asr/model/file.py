@@ -81,6 +81,23 @@ def find_model(path: Path, *, weights: bool = False) -> Path:
     raise ModelError(f"{path}: holds no {MODEL_NAME}; was it trained with asr train?")
 
 
+def require_new(target: Path, source: Path) -> None:
+    """Make sure that a model is not written over the one that a training made.
+
+    Args:
+        target: File to be written.
+        source: Model that it is made of, which it may replace.
+
+    Raises:
+        ModelError: If the file is another training's.
+    """
+    same = os.path.realpath(target) == os.path.realpath(source)
+    if target.name == MODEL_NAME and os.path.exists(target) and not same:  # noqa: PTH110
+        raise ModelError(
+            f"{target}: is what a training made, and would be lost; name another file"
+        )
+
+
 def read_metadata(path: Path) -> ModelMetadata:
     """Return the metadata of a model file or experiment folder, without its weights.
 

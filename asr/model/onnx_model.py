@@ -102,9 +102,13 @@ def open_session(model: Path | bytes, threads: int = 1) -> Any:
     Raises:
         ModelError: If it is no graph that can be run.
     """
+    # It would tell Microsoft of each model it opens; asked before it is imported, it
+    # does not even keep a number of this machine.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime as ort
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+    ort.disable_telemetry_events()  # Windows' own
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     # Threads that wait leave their core to others.

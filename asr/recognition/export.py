@@ -15,7 +15,13 @@ from asr.errors import AudioError, ModelError
 from asr.files import replacing, require_apart
 from asr.manifest import Utterance
 from asr.model.acoustic import AcousticModel
-from asr.model.file import find_model, load_model, save_model, texts_of
+from asr.model.file import (
+    find_model,
+    load_model,
+    require_new,
+    save_model,
+    texts_of,
+)
 from asr.model.onnx_file import with_checksum
 from asr.model.onnx_graph import Precision as GraphPrecision
 from asr.model.onnx_graph import build_graph
@@ -118,6 +124,7 @@ def export_model(
     """
     _require_kind(target, precision)
     source = find_model(model, weights=True)
+    require_new(target, source)
     utterances = [] if check is None else find_utterances([check])
     require_apart(target, [source, *(u.audio for u in utterances)])
     loaded = load_model(source)
