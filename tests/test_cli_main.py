@@ -17,6 +17,7 @@ from cli.main import app, main
 ROOT = Path(__file__).parents[1]
 COMMANDS = (
     *("prep", "train", "transcribe", "lm", "score", "gradients", "compare", "synth"),
+    "models",
 )
 ENVIRONMENT = {**os.environ, "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
 
