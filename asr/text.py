@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from itertools import chain
 
 from asr.config import TextConfig
 from asr.english import spell_english
@@ -13,6 +14,8 @@ _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\uff07", "'"))
 _JOINERS = "\u200c\u200d"
 #: White space but for what groups the digits of a number, which is kept as it is.
 _BREAK = re.compile("[^\\S\u00a0\u2009\u202f]+")
+#: Parts from the middle within which a text is taken apart at any place.
+_NEAR = 8
 
 
 def normalise(text: str, config: TextConfig) -> str:
@@ -31,7 +34,8 @@ def normalise(text: str, config: TextConfig) -> str:
         ConfigError: If ``numbers`` is no language that num2words knows.
         MissingPackageError: If numbers are wanted and num2words is not installed.
     """
-    text = spell(text, config)
+    # First, as rules of spelling know a space: a line may end between 5 and km.
+    text = spell(_collapse(text), config)
     if config.case == "lower":
         text = text.lower()
     elif config.case == "upper":
@@ -60,10 +64,14 @@ def trace(text: str, config: TextConfig) -> list[tuple[str, int]]:
     """
     pieces: list[tuple[str, int]] = []
     opening = ""
-    parts = re.findall(r"\S+\s*", _BREAK.sub(" ", text))
+    parts = re.findall(r"\S+\s*", _collapse(text))
+    alone = {part: normalise(part, config).split() for part in set(parts)}
     waiting = [(parts, normalise(text, config).split())]
     while waiting:
         parts, words = waiting.pop()
+        if len(parts) > 1 and list(chain(*map(alone.__getitem__, parts))) == words:
+            waiting += [([part], alone[part]) for part in reversed(parts)]
+            continue
         halves = _halves(parts, words, config)
         if halves is not None:
             waiting += reversed(halves)
@@ -83,15 +91,26 @@ def _halves(
 ) -> list[tuple[list[str], list[str]]] | None:
     """Return parts in two with the words of each, near the middle; None if inseparable.
 
-    The two have the words of the whole.
+    The two have the words of the whole. Far from the middle not every place is tried,
+    so that a long text costs no square of its length.
     """
     middle = len(parts) // 2
-    for place in sorted(range(1, len(parts)), key=lambda n: abs(n - middle)):
-        halves = [parts[:place], parts[place:]]
-        found = [normalise("".join(half), config).split() for half in halves]
-        if found[0] + found[1] == words:
-            return list(zip(halves, found, strict=True))
+    near = range(_NEAR + 1)
+    far = (_NEAR << n for n in range(1, len(parts).bit_length()))
+    for distance in chain(near, far):
+        for place in sorted({middle - distance, middle + distance}):
+            if not 0 < place < len(parts):
+                continue
+            halves = [parts[:place], parts[place:]]
+            found = [normalise("".join(half), config).split() for half in halves]
+            if found[0] + found[1] == words:
+                return list(zip(halves, found, strict=True))
     return None
+
+
+def _collapse(text: str) -> str:
+    """Return a text with a space for each run of white space between its words."""
+    return _BREAK.sub(" ", text).strip()
 
 
 def spell(text: str, config: TextConfig) -> str:

@@ -140,10 +140,10 @@ def align(
                         say(f"note: {result.id}: {note}")
                 if not scores:
                     raise typer.Exit(1)
-                if cuts:
-                    say(summary(cuts))
         except KeyboardInterrupt:
             raise typer.Exit(signals.exit_code) from None
+    if cuts:
+        say(summary(cuts))
     for score, name, words in sorted(scores)[:worst]:
         say(f"worst: {score:.2f} {name}: {words}")
     if failed:

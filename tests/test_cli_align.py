@@ -227,13 +227,22 @@ def test_a_manifest_that_would_replace_what_is_read(asr, talk, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "...", "mi mi mi mi mi mi"])
-def test_a_text_that_does_not_fit_writes_nothing(asr, talk, tmp_path, text):
+def test_a_text_that_does_not_fit_gives_no_manifest(asr, talk, tmp_path, text):
     talk[1].write_text(text, encoding="utf-8")
     out = tmp_path / "out"
-    options = ["-f", "manifest,json", "--out", out, "--threshold", 0.9]
+    out.mkdir()
+    (out / "utterances.jsonl").write_text("of another run\n", encoding="utf-8")
+    options = ["-f", "manifest,json,ctm", "--out", out, "--threshold", 0.9]
     result = asr(*talk, *options)
     assert isinstance(result.exception, AlignmentError)
-    assert list(out.iterdir()) == []
+    # What was aligned is there; nothing is half written, or replaced by nothing.
+    names = {"utterances.jsonl", "words.ctm", "words.jsonl"}
+    assert {path.name for path in out.iterdir()} == names
+    assert (out / "utterances.jsonl").read_bytes() == b"of another run\n"
+    [row] = (out / "words.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(row)["text"] == text.strip(".")
+    ctm = (out / "words.ctm").read_text(encoding="utf-8").splitlines()
+    assert len(ctm) == len(text.split()) * (text != "...")
 
 
 def test_a_film_is_no_recording_to_train_on(asr, talk, tmp_path):

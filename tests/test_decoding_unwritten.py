@@ -6,16 +6,17 @@ from asr.decoding.pauses import SHORTEST
 from asr.decoding.unwritten import find_unwritten
 from asr.decoding.words import timed_words
 from asr.tokens import Tokens
+from tests.exhaustive import subwords
 
 LETTERS = Tokens(("<blank>", " ", "a", "b", "c"))
 SHIFT = 0.1
 
 
-def heard(text, sure=0.99):
-    """Return log-probabilities of a network that hears a letter or a blank: _."""
-    probs = np.full((len(text), len(LETTERS)), (1 - sure) / (len(LETTERS) - 1))
+def heard(text, sure=0.99, tokens=LETTERS):
+    """Return log-probabilities of a network that hears a symbol or a blank: _."""
+    probs = np.full((len(text), len(tokens)), (1 - sure) / (len(tokens) - 1))
     for frame, symbol in enumerate(text):
-        probs[frame, LETTERS.symbols.index(symbol) if symbol != "_" else 0] = sure
+        probs[frame, tokens.symbols.index(symbol) if symbol != "_" else 0] = sure
     return np.log(probs)
 
 
@@ -37,15 +38,26 @@ def test_a_text_that_is_all_that_is_heard(frames, text):
 
 def test_what_is_heard_before_between_and_after():
     others, *_ = found("_cc__a_ _cbc_ _b____c_c", "a b")
-    expected = [[0.05, 0.25], [0.75, 1.15], [1.95, 2.25]]
-    # The first of each lies half a frame before its middle, the last half after.
-    assert others[0] == pytest.approx(expected[0])
-    assert others[1, 0] > 0.75
-    assert others[1, 1] < 1.35
-    assert others[2] == pytest.approx([1.95, 2.25])
+    # From half a frame before the first one's middle to half after the last one's.
+    expected = np.array([[0.05, 0.25], [0.85, 1.15], [1.95, 2.25]])
+    assert others == pytest.approx(expected)
     # Nothing of it is sure enough.
     weak, *_ = found("_cc__a_ _c_ _b____c_", "a b", sure=0.3)
     assert np.isnan(weak).all()
+
+
+@pytest.mark.parametrize(
+    ("between", "wanted"),
+    [(["\u2581"], [np.nan] * 2), (["\u2581", "b"], [0.35, 0.45])],
+)
+def test_the_bare_mark_of_subwords_is_no_sound(between, wanted):
+    tokens = subwords("\u2581", "\u2581a", "b")
+    frames = ["_", "\u2581a", "_", *between, "_", "\u2581a", "_"]
+    log_probs, ids = heard(frames, tokens=tokens), [2, 2]
+    spans = align(log_probs, ids)
+    others = find_unwritten(log_probs, tokens, ids, spans, shift=SHIFT)
+    expected = np.array([[np.nan] * 2, wanted, [np.nan] * 2])
+    assert others == pytest.approx(expected, nan_ok=True)
 
 
 def test_words_end_before_it_and_begin_after_it():

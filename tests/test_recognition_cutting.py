@@ -152,6 +152,36 @@ def test_what_is_heard_beside_the_text_is_cut_out():
     assert spans(cut_up(ends)) == [("w0", 0.9, 2.15)]
 
 
+def test_what_is_heard_within_a_piece_takes_it_along():
+    gaps = [0, 0.3, 4.0, 0.3, 0]
+    alignment = aligned([1] * 4, gaps, unwritten=((2, 2.6, 6.0),))
+    apart = cut_up(alignment)
+    assert [u.text for u in apart.utterances] == ["w0 w1", "w2 w3"]
+    # w1-w2 cannot be cut between its words, where it is heard.
+    found = cut_up(alignment, "w0 w1-w2 w3")
+    assert spans(found) == [("w0", 0, 1.15), ("w3", 7.45, 1.15)]
+    assert found.words == 2
+    assert found.notes() == [
+        "1.30-7.30 s left out: something is heard within it that its text does not "
+        "have: w1-w2"
+    ]
+    assert [part.words for part in found.left_out] == [2]
+    unsure = replace(
+        alignment,
+        words=tuple(replace(word, confidence=0.01) for word in alignment.words),
+    )
+    [part] = cut_up(unsure, "w0 w1-w2 w3").left_out
+    assert part.reason == "does not sound like its text"
+
+
+def test_what_is_told_lies_within_the_recording():
+    around = ((0, 2.98, 3.06), (1, 6.1, 6.22))
+    found = cut_up(aligned([2], [1.0, 0.2], offset=3.0, unwritten=around))
+    reason = "s left out: something is heard that its text does not have"
+    assert found.notes() == [f"3.00-3.06 {reason}", f"6.10-6.20 {reason}"]
+    assert spans(found) == [("w0", 3.8, 2.3)]
+
+
 def test_texts_are_as_written_and_train_the_same():
     alignment = aligned([1] * 5, [0, 0.02, 0.5, 0.02, 0.5, 0])
     found = cut_up(alignment, "\u201cW0,\u201d\nW1 \u2013 w2-w3!  W4.", longest=2.5)

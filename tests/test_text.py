@@ -1,4 +1,5 @@
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -104,20 +105,98 @@ def test_spelling_alone_removes_nothing():
     assert spell("“Mr. X?” – 5%", TextConfig()) == "“Mr. X?” – 5%"
 
 
-@settings(max_examples=300)
-@given(st.text(st.sampled_from("aB \n'-\u2013.,1\u00c9\u0301\u200b\u4e2d")), CONFIGS)
-def test_traced_pieces_have_the_words_of_the_whole(text, config):
+SPACES = st.sampled_from(
+    [" ", " ", "\n", "\t ", "\u2003", "\u00a0", "\u2009", "\u202f"]
+)
+SAID = (
+    "$ 5 1 000 2,000 1/2 10:30 12th 1990s 3- \u20134 km % \u20ac \u00b0C million p.m. "
+    "May May. No. Mr. & St. Paul a it's \u2013 ... \u0301 \u200b"
+)
+WORDS = st.sampled_from(SAID.split())
+SPOKEN = st.lists(st.tuples(SPACES, WORDS), max_size=14).map(
+    lambda pairs: "".join(space + word for space, word in pairs)
+)
+LETTERS = st.text(st.sampled_from("aB \n'-\u2013.,1\u00c9\u0301\u200b\u4e2d"))
+
+
+def check_traced(text, config):
     pieces = trace(text, config)
     words = normalise(text, config).split()
     assert sum(size for _, size in pieces) == len(words)
     assert all(size for _, size in pieces)
     if words:
-        assert " ".join(written for written, _ in pieces) == " ".join(text.split())
+        written = "".join(written for written, _ in pieces)
+        assert "".join(written.split()) == "".join(text.split())
     place = 0
     for written, size in pieces:
         found = normalise(written, config).split()
         assert found == words[place : place + size]
         place += size
+
+
+@settings(max_examples=300)
+@given(LETTERS, CONFIGS)
+def test_traced_pieces_have_the_words_of_the_whole(text, config):
+    check_traced(text, config)
+
+
+# Without a deadline: the first example loads num2words.
+@settings(max_examples=300, deadline=None)
+@given(SPOKEN, CONFIGS, st.sampled_from([{"normaliser": "english"}, {"numbers": "fr"}]))
+def test_traced_pieces_have_what_is_spelled(text, config, options):
+    pytest.importorskip("num2words")
+    check_traced(text, replace(config, **options))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(["$", "5", "km", "%", "May", "12"]), min_size=2),
+    st.sampled_from(["\n", "\t ", "\u2003", "\r\n\r\n"]),
+)
+def test_lines_may_end_anywhere(words, space):
+    pytest.importorskip("num2words")
+    config = TextConfig(normaliser="english")
+    assert normalise(space.join(words), config) == normalise(" ".join(words), config)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "sizes"),
+    [
+        ("$\n5", "five dollars", [1, 2, 1]),
+        ("12\t May", "the twelfth of may", [1, 4, 1]),
+        ("5\n\u2003km", "five kilometers", [1, 2, 1]),
+    ],
+)
+def test_what_is_said_as_one_on_two_lines(text, wanted, sizes):
+    pytest.importorskip("num2words")
+    config = TextConfig(normaliser="english")
+    assert normalise(f"a {text} b", config) == f"a {wanted} b"
+    assert [size for _, size in trace(f"a {text} b", config)] == sizes
+
+
+@pytest.mark.parametrize("together", ["5\nkm", "1\u202f000"])
+def test_a_long_text_is_traced_in_few_steps(together, monkeypatch):
+    pytest.importorskip("num2words")
+    config = TextConfig(normaliser="english")
+    read = 0
+
+    def counting(text, config):
+        nonlocal read
+        read += len(text)
+        return normalise(text, config)
+
+    monkeypatch.setattr("asr.text.normalise", counting)
+    words = ["word"] * 1000
+    words[300] = words[700] = together
+    pieces = trace(" ".join(words), config)
+    assert [size for _, size in pieces] == [1 + (word == together) for word in words]
+    assert read < 20 * len(" ".join(words))
+    # A number without end is one piece, or a few.
+    read, digits = 0, "\u202f".join(["123"] * 500)
+    assert sum(size for _, size in trace(digits, config)) == len(
+        normalise(digits, config).split()
+    )
+    assert read < 200 * len(digits)
 
 
 def test_what_is_said_as_one_is_one_piece():

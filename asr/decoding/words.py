@@ -16,6 +16,8 @@ TAIL = 0.08
 
 #: sentencepiece's mark of a word's beginning.
 _BEGINNING = "\u2581"
+#: Symbols that have no sound of their own: the space, and the bare mark.
+SOUNDLESS = (" ", _BEGINNING)
 
 
 def timed_words(
@@ -124,8 +126,7 @@ def group_words(tokens: Tokens, targets: Sequence[int]) -> list[list[int]]:
         symbol = tokens.symbols[token]
         if symbol.startswith(_BEGINNING if tokens.subword_model else " "):
             within = False
-        # A space or the bare mark has no sound of its own.
-        if symbol in (" ", _BEGINNING):
+        if symbol in SOUNDLESS:
             continue
         if not within:
             groups.append([])

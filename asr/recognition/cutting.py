@@ -35,6 +35,10 @@ _GAP = 1.0
 #: Words that a stretch which does not match is widened by, at most, to reach a pause:
 #: where a sentence was laid over another one, its ends may match by chance.
 _REACH = 5
+#: Why pieces are left out.
+_KEPT, _WRONG = "", "does not sound like its text"
+_HEARD = "something is heard that its text does not have"
+_MIXED = "something is heard within it that its text does not have"
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,6 +92,7 @@ class _Pieces:
         highs: Where an utterance ends whose last piece it is.
         others: From where to where something else is heard before it, or after all,
             shape (N + 1, 2); NaN if nothing.
+        mixed: Whether something else is heard between words of it, shape (N,).
     """
 
     texts: list[str]
@@ -97,6 +102,7 @@ class _Pieces:
     lows: Floats
     highs: Floats
     others: Floats
+    mixed: npt.NDArray[np.bool_]
 
     def gaps(self) -> Floats:
         """Return the seconds between each piece and the next, shape (N - 1,)."""
@@ -151,7 +157,8 @@ def cut(
     """Return the utterances of a recording whose words match it.
 
     Stretches that do not match, as :func:`asr.recognition.alignment.mismatches` says,
-    are left out up to the next pause. The rest is cut where something is heard that the
+    are left out up to the next pause, and so are words that have to stay together with
+    something else heard between them. The rest is cut where something is heard that the
     text does not have, where two words are more than a second apart, and where it is
     longer than ``longest``: at its longest pause, again and again; between two words
     near the middle where it has none.
@@ -179,9 +186,10 @@ def cut(
     utterances: list[Utterance] = []
     left_out: list[LeftOut] = []
     kept = 0
-    for first, stop, wrong in _runs(doubtful, apart):
-        if wrong:
-            left_out.append(_leave(pieces, first, stop, "does not sound like its text"))
+    reasons = np.where(doubtful, _WRONG, np.where(pieces.mixed, _MIXED, _KEPT))
+    for first, stop, reason in _runs(reasons, apart):
+        if reason:
+            left_out.append(_leave(pieces, first, stop, reason))
             continue
         for low, high in _divide(pieces, first, stop, longest):
             seconds = pieces.highs[high - 1] - pieces.lows[low]
@@ -195,8 +203,7 @@ def cut(
     beside = np.concatenate([[False], doubtful]) | np.concatenate([doubtful, [False]])
     # What is heard beside words that do not match was told with these.
     for start, end in pieces.others[apart & ~beside]:
-        reason = "something is heard that its text does not have"
-        left_out.append(LeftOut(float(start), float(end), 0, "", reason))
+        left_out.append(LeftOut(float(start), float(end), 0, "", _HEARD))
     left_out.sort(key=lambda part: part.start)
     width = max(4, len(str(len(utterances))))
     named = tuple(
@@ -236,15 +243,20 @@ def _pieces(alignment: Alignment, source: Utterance, config: TextConfig) -> _Pie
     ends = np.array([words[n - 1].end for n in bounds[1:]])
     half = np.maximum(0.0, starts[1:] - ends[:-1]) / 2
     before = np.concatenate([[starts[0] - alignment.offset], half])
-    after = np.concatenate([half, [alignment.offset + alignment.duration - ends[-1]]])
+    stop = alignment.offset + alignment.duration
+    after = np.concatenate([half, [stop - ends[-1]]])
     others = np.full((len(bounds), 2), np.nan)
-    for word, first, last in alignment.unwritten:
+    mixed = np.zeros(len(traced), bool)
+    for word, *edges in alignment.unwritten:
         n = int(np.searchsorted(bounds, word))
-        # Within a piece of several words it has to stay.
-        if bounds[n] == word:
-            others[n] = first, last
-            before[n : n + 1] = starts[n : n + 1] - last
-            after[max(0, n - 1) : n] = first - ends[max(0, n - 1) : n]
+        if bounds[n] != word:
+            mixed[n - 1] = True
+            continue
+        # The outer halves of the first and last frame are no part of the recording.
+        first, last = np.clip(edges, alignment.offset, stop)
+        others[n] = first, last
+        before[n : n + 1] = starts[n : n + 1] - last
+        after[max(0, n - 1) : n] = first - ends[max(0, n - 1) : n]
     return _Pieces(
         texts=[text for text, _ in traced],
         bounds=bounds,
@@ -253,6 +265,7 @@ def _pieces(alignment: Alignment, source: Utterance, config: TextConfig) -> _Pie
         lows=starts - np.clip(before, 0.0, MARGIN),
         highs=ends + np.clip(after, 0.0, MARGIN),
         others=others,
+        mixed=mixed,
     )
 
 
@@ -273,13 +286,16 @@ def _doubtful(
 
 
 def _runs(
-    flags: npt.NDArray[np.bool_], apart: npt.NDArray[np.bool_]
-) -> Iterator[tuple[int, int, bool]]:
-    """Yield first, stop and flag of each run of equal flags that nothing parts."""
-    parted = (flags[1:] != flags[:-1]) | (apart[1:-1] & ~flags[1:])
-    edges = [0, *(np.flatnonzero(parted) + 1), len(flags)]
+    reasons: npt.NDArray[np.str_], apart: npt.NDArray[np.bool_]
+) -> Iterator[tuple[int, int, str]]:
+    """Yield first, stop and reason of each run of one reason.
+
+    What is kept is parted too where something else is heard.
+    """
+    parted = (reasons[1:] != reasons[:-1]) | (apart[1:-1] & (reasons[1:] == _KEPT))
+    edges = [0, *(np.flatnonzero(parted) + 1), len(reasons)]
     for first, stop in pairwise(edges):
-        yield int(first), int(stop), bool(flags[first])
+        yield int(first), int(stop), str(reasons[first])
 
 
 def _divide(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
@@ -34,11 +34,16 @@ def parse_formats(text: str) -> list[Format]:
     return transcripts.parse_formats(text, get_args(Format))
 
 
+class _NothingCutError(Exception):
+    """Keeps an empty manifest from taking the place of another file."""
+
+
 class AlignmentFiles:
     """Files of alignments, which appear when all are there; or lines for stdout.
 
     ``words.ctm`` and ``words.jsonl`` hold all utterances, ``<id>.TextGrid`` one each;
-    ``utterances.jsonl`` is the manifest of what was cut out of them.
+    ``utterances.jsonl`` is the manifest of what was cut out of them, and stays as it
+    was if that is nothing.
 
     Args:
         folder: Where they lie; None writes lines.
@@ -69,16 +74,21 @@ class AlignmentFiles:
         self._formats = formats
         self._echo = echo
         self._stack = ExitStack()
+        self._manifest = ExitStack()
+        self._cuts = 0
         self._files: dict[Format, TextIOWrapper] = {}
 
     def __enter__(self) -> "AlignmentFiles":
         with ExitStack() as stack:
             for form in self._formats:
                 if self._folder is not None and form in _NAMES:
-                    path = stack.enter_context(replacing(self._folder / _NAMES[form]))
-                    self._files[form] = stack.enter_context(
+                    file = stack.enter_context(ExitStack())
+                    path = file.enter_context(replacing(self._folder / _NAMES[form]))
+                    self._files[form] = file.enter_context(
                         path.open("w", encoding="utf-8", newline="\n")
                     )
+                    if form == "manifest":
+                        self._manifest = file
             self._stack = stack.pop_all()
         return self
 
@@ -88,6 +98,9 @@ class AlignmentFiles:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is None and not self._cuts:
+            with suppress(_NothingCutError), self._manifest:
+                raise _NothingCutError
         self._stack.__exit__(kind, error, trace)
 
     def add(self, alignment: Alignment, cuts: Sequence[Utterance] = ()) -> None:
@@ -95,6 +108,7 @@ class AlignmentFiles:
 
         Paths in a manifest are relative to its folder; to the current one on stdout.
         """
+        self._cuts += len(cuts)
         for form in self._formats:
             if form == "textgrid":
                 grid = textgrid(alignment.words, alignment.offset + alignment.duration)
