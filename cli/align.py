@@ -78,7 +78,7 @@ def align(
     from asr.recognition.posteriors import Failure
     from asr.recognition.sources import find_texts
     from asr.recognition.staging import Staging
-    from asr.recognition.wordfiles import AlignmentFiles, parse_formats
+    from asr.recognition.wordfiles import AlignmentFiles, parse_formats, require_own
 
     def say(line: str) -> None:
         typer.echo(f"asr: {printable(line)}", err=True)
@@ -88,6 +88,8 @@ def align(
     texts = count(utterances, "text")
     failed = broken = 0
     if "manifest" in chosen:
+        if out is not None:
+            require_own(out, utterances)
         utterances, unreadable = readable(utterances)
         failed = len(unreadable)
         for failure in unreadable:

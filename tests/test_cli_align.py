@@ -231,18 +231,38 @@ def test_a_text_that_does_not_fit_gives_no_manifest(asr, talk, tmp_path, text):
     talk[1].write_text(text, encoding="utf-8")
     out = tmp_path / "out"
     out.mkdir()
-    (out / "utterances.jsonl").write_text("of another run\n", encoding="utf-8")
+    before = (
+        json.dumps({"audio_filepath": str(talk[0]), "text": "do"}) + "\n"
+    ).encode()
+    (out / "utterances.jsonl").write_bytes(before)
     options = ["-f", "manifest,json,ctm", "--out", out, "--threshold", 0.9]
     result = asr(*talk, *options)
     assert isinstance(result.exception, AlignmentError)
     # What was aligned is there; nothing is half written, or replaced by nothing.
     names = {"utterances.jsonl", "words.ctm", "words.jsonl"}
     assert {path.name for path in out.iterdir()} == names
-    assert (out / "utterances.jsonl").read_bytes() == b"of another run\n"
+    assert (out / "utterances.jsonl").read_bytes() == before
     [row] = (out / "words.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(row)["text"] == text.strip(".")
     ctm = (out / "words.ctm").read_text(encoding="utf-8").splitlines()
     assert len(ctm) == len(text.split()) * (text != "...")
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ('{"audio_filepath": "other.wav", "text": "do"}\n', "has utterances of"),
+        ("no manifest\n", "remove it, or name another --out"),
+    ],
+)
+def test_a_manifest_of_other_recordings_stays(asr, talk, tmp_path, there, said):
+    path = tmp_path / "out" / "utterances.jsonl"
+    path.parent.mkdir()
+    path.write_text(there, encoding="utf-8")
+    result = asr(*talk, "-f", "manifest", "--out", path.parent)
+    assert isinstance(result.exception, FileError)
+    assert said in str(result.exception)
+    assert path.read_text(encoding="utf-8") == there
 
 
 def test_a_film_is_no_recording_to_train_on(asr, talk, tmp_path):

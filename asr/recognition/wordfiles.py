@@ -1,6 +1,7 @@
 """The files that alignments are written to."""
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from io import TextIOWrapper
@@ -9,10 +10,10 @@ from types import TracebackType
 from typing import Literal, get_args
 
 from asr import transcripts
-from asr.errors import ConfigError
+from asr.errors import ConfigError, FileError, ManifestError
 from asr.files import file_name, replacing, require_apart, write_text
 from asr.hypotheses import word_rows
-from asr.manifest import Utterance, manifest_line
+from asr.manifest import Utterance, manifest_line, read_manifest
 from asr.recognition.alignment import Alignment
 from asr.timings import ctm_lines, textgrid
 
@@ -129,6 +130,31 @@ class AlignmentFiles:
                     self._echo(line)
                 else:
                     self._files[form].write(f"{line}\n")
+
+
+def require_own(folder: Path, utterances: Sequence[Utterance]) -> None:
+    """Make sure that a folder's manifest is not of recordings other than these.
+
+    Raises:
+        FileError: If it has others too, which would be lost; or cannot be read.
+    """
+    path = folder / _NAMES["manifest"]
+    if not path.exists():
+        return
+    here = {_place(utterance) for utterance in utterances}
+    try:
+        others = [u.audio for u in read_manifest(path) if _place(u) not in here]
+    except ManifestError as error:
+        raise FileError(f"{error}; remove it, or name another --out") from None
+    if others:
+        raise FileError(
+            f"{path}: has utterances of {others[0]}; name another --out, or align all "
+            "recordings at once, by a manifest"
+        )
+
+
+def _place(utterance: Utterance) -> str:
+    return os.path.realpath(utterance.audio)
 
 
 def to_json(alignment: Alignment) -> str:
