@@ -93,7 +93,7 @@ def is_interpreted() -> bool:
 
 
 def is_kept(function: Any) -> bool:
-    """Return whether a compiled function's machine code is on the disk, if it has any."""
+    """Return whether a compiled function's code is on the disk, if it has any."""
     if is_interpreted():
         return True
     python = function.py_func

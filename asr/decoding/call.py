@@ -86,7 +86,7 @@ def fill(call: Any, arrays: dict[str, npt.NDArray[Any]]) -> None:
 
 def known(knowledge: Knowledge) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of what is known, by their names in the record."""
-    groups = {
+    groups: dict[str, Any] = {
         "piece": knowledge.pieces,
         "trie": knowledge.trie,
         "ngram": knowledge.ngrams,
