@@ -1,6 +1,5 @@
 import json
 import os
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -120,39 +119,40 @@ def test_two_runs_at_the_same_time(tmp_path, out):
     assert [row["id"] for row in rows(out)] == ["x", "y", "z"]
 
 
-@pytest.mark.parametrize("locks", [True, False])
-def test_one_of_two_runs_is_given_an_id_at_the_same_moment(
-    tmp_path, out, monkeypatch, locks
-):
-    refresh, append, begun = Owners._refresh, Owners._append, set()
-    both = threading.Barrier(2)
+def test_one_of_two_runs_is_given_an_id_at_the_same_moment(tmp_path, out, monkeypatch):
+    refresh = Owners._refresh
 
     def slowly_read(self):
         added = refresh(self)
         time.sleep(0.05)
         return added
 
-    def write_together(self, index, line):
-        meet = not locks and self not in begun
-        begun.add(self)
-        if meet:
-            both.wait(5)
-        append(self, index, line)
-        if meet:
-            both.wait(5)
-
-    if not locks:
-        monkeypatch.setattr(module, "_is_locked", lambda file: False)
-    monkeypatch.setattr(Owners, "_refresh", slowly_read)
-    monkeypatch.setattr(Owners, "_append", write_together)
     jan, feb = (x(tmp_path / month / "x.wav") for month in ("jan", "feb"))
     claims = [(Owners(out), jan), (Owners(out), feb)]
+    monkeypatch.setattr(Owners, "_refresh", slowly_read)
     with ThreadPoolExecutor(2) as pool:
         given = [pool.submit(o.claim, u, out / "x.txt") for o, u in claims]
     refused = [claim.exception() for claim in given]
     assert [type(error) for error in refused if error] == [FileError]
     # Whoever comes later is told the same.
     assert [Owners(out).clash(u) for u in (jan, feb)] == [bool(e) for e in refused]
+
+
+def test_where_a_disk_offers_no_locks_the_first_line_holds(tmp_path, out, monkeypatch):
+    monkeypatch.setattr(module, "_is_locked", lambda file: False)
+    first, second, append = Owners(out), Owners(out), Owners._append
+    jan, feb = (x(tmp_path / month / "x.wav") for month in ("jan", "feb"))
+
+    def late(index, line):
+        if not first.known("x"):
+            first.claim(jan, out / "x.txt")
+        append(second, index, line)
+
+    monkeypatch.setattr(second, "_append", late)
+    with pytest.raises(FileError, match=r"is of .*jan.*, not of .*feb"):
+        second.claim(feb, out / "x.txt")
+    assert not Owners(out).clash(jan)
+    first.claim(jan, out / "x.txt")
 
 
 def test_a_disk_that_takes_two_names_for_one(tmp_path, out):
