@@ -87,8 +87,15 @@ def _keeping(
 part = partial(compiled, kept=False)
 
 
+def is_interpreted() -> bool:
+    """Return whether numba is to leave functions in Python (``NUMBA_DISABLE_JIT``)."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "").strip() not in ("", "0")
+
+
 def is_kept(function: Any) -> bool:
-    """Return whether the machine code of a compiled function is on the disk."""
+    """Return whether a compiled function's code is on the disk, if it has any."""
+    if is_interpreted():
+        return True
     python = function.py_func
     name = f"{python.__module__}.{python.__qualname__}"
     return keeps(Path(python.__code__.co_filename).parent, name)

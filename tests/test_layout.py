@@ -274,10 +274,11 @@ def test_a_search_over_an_exported_model_needs_no_torch(exported, corpus):
     loaded = loaded_by(
         f"import asr\nasr.load({str(exported)!r}).transcribe({wav!r}, beam=4)"
     )
-    assert "llvmlite" in loaded
+    assert loaded & {"llvmlite", "numba"}
     assert not loaded & {"torch", "torchaudio", "librosa", "onnx"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="object files are linked on Linux")
 def test_a_search_that_was_compiled_before_waits_for_no_compiler():
     search = (
         "import numpy\n"

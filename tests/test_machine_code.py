@@ -8,6 +8,9 @@ import pytest
 
 from asr.machine_code import MachineCode
 
+LINKED = pytest.mark.skipif(
+    sys.platform != "linux", reason="object files are linked on Linux"
+)
 ENTRY = """
 from numba import carray, float64, int64, types
 from asr.machine import part
@@ -67,6 +70,7 @@ def run(package, call=CALL, **environment):
     return result.stdout.strip()
 
 
+@LINKED
 def test_code_is_made_once_and_then_loaded_without_the_compiler(package):
     assert run(package) == "False 3 13.0 True True"
     assert run(package) == "True 3 13.0 True False"
@@ -75,6 +79,7 @@ def test_code_is_made_once_and_then_loaded_without_the_compiler(package):
     assert len(list(package.rglob("*.o"))) == 1
 
 
+@LINKED
 @pytest.mark.parametrize("size", [0, 20, 2000])
 def test_a_damaged_file_is_made_anew(package, size):
     run(package)
@@ -88,6 +93,7 @@ def test_a_damaged_file_is_made_anew(package, size):
     assert run(package) == "True 3 13.0 True False"
 
 
+@LINKED
 def test_code_of_another_processor_is_not_taken(package):
     code = "import llvmlite.binding as b; b.get_host_cpu_name = lambda: 'generic'\n"
     run(package)
@@ -98,6 +104,7 @@ def test_code_of_another_processor_is_not_taken(package):
     assert mine.exists()
 
 
+@LINKED
 def test_where_nothing_can_be_kept(package, tmp_path):
     (package / "__pycache__").write_text("a file, no folder")
     blocked = {"HOME": str(package / "__pycache__"), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -119,6 +126,7 @@ def test_threads_load_it_once(package, monkeypatch):
     assert [a[0] for a in arrays] == [(n + 1) * (n + 2) for n in range(50)]
 
 
+@LINKED
 def test_what_is_freed_or_raised_ends_the_process_and_no_symbol_is_missing(package):
     text = (package / "entry.py").read_text()
     raising = "    if call[1] == 3:\n        raise ValueError\n    values[0] ="
@@ -127,6 +135,58 @@ def test_what_is_freed_or_raised_ends_the_process_and_no_symbol_is_missing(packa
         run(package)
     assert error.value.returncode < 0
     assert not error.value.stdout
+
+
+def replace_in_ir(package, pattern, new):
+    """Have numba be one whose IR is another."""
+    (package.parent / "sitecustomize.py").write_text(
+        "import re\n"
+        "from numba.core.ccallback import CFunc\n"
+        "made = CFunc.inspect_llvm\n"
+        f"CFunc.inspect_llvm = lambda self: re.sub({pattern!r}, {new!r}, made(self))\n"
+    )
+
+
+@LINKED
+def test_what_another_numba_calls_is_not_missing(package):
+    replace_in_ir(package, "@(numba_|NRT_|PyErr_)", "@unheard_of_")
+    assert run(package) == "False 3 13.0 True True"
+    (package.parent / "sitecustomize.py").unlink()
+    assert run(package) == "True 3 13.0 True False"
+
+
+@LINKED
+@pytest.mark.parametrize(
+    ("pattern", "new"), [("define ", "no IR "), ("@PyExc_", "@unheard_of_")]
+)
+def test_where_there_can_be_no_object_file_numba_keeps_it(package, pattern, new):
+    replace_in_ir(package, pattern, new)
+    assert run(package) == "False 3 13.0 True True"
+    assert run(package) == "True 3 13.0 True True"
+    assert not list(package.rglob("*.o"))
+    assert list(package.rglob("*.nbc"))
+
+
+@LINKED
+def test_another_numba_makes_it_anew(package):
+    run(package)
+    (package.parent / "sitecustomize.py").write_text(
+        "import importlib.metadata as metadata\n"
+        "real = metadata.version\n"
+        "metadata.version = lambda n: '99.0' if n == 'numba' else real(n)\n"
+    )
+    assert run(package) == "False 3 13.0 True True"
+    assert len(list(package.rglob("*.o"))) == 2
+
+
+def test_where_numba_is_told_to_compile_nothing(package):
+    text = (package / "entry.py").read_text()
+    typed = text.replace("carray(pointed, 2)", "carray(pointed, 2, 'int64')")
+    typed = typed.replace(", float64)", ", 'float64')")
+    (package / "entry.py").write_text(typed)
+    said = run(package, NUMBA_DISABLE_JIT="1")
+    assert said == "True 3 13.0 True True"
+    assert not list(package.rglob("*.o"))
 
 
 def test_where_it_is_not_linked_numba_keeps_it(package):

@@ -1,5 +1,7 @@
 import json
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from asr.errors import FileError
 from asr.manifest import Utterance
+from asr.recognition import owners as module
 from asr.recognition.owners import NAME, Owners
 from asr.recognition.sources import STDIN
 
@@ -114,6 +117,55 @@ def test_two_runs_at_the_same_time(tmp_path, out):
     second.claim(replace(feb, id="y"), out / "y.txt")
     first.claim(replace(jan, id="z"), out / "z.txt")
     assert [row["id"] for row in rows(out)] == ["x", "y", "z"]
+
+
+def test_one_of_two_runs_is_given_an_id_at_the_same_moment(tmp_path, out, monkeypatch):
+    refresh = Owners._refresh
+
+    def slowly_read(self):
+        added = refresh(self)
+        time.sleep(0.05)
+        return added
+
+    jan, feb = (x(tmp_path / month / "x.wav") for month in ("jan", "feb"))
+    claims = [(Owners(out), jan), (Owners(out), feb)]
+    monkeypatch.setattr(Owners, "_refresh", slowly_read)
+    with ThreadPoolExecutor(2) as pool:
+        given = [pool.submit(o.claim, u, out / "x.txt") for o, u in claims]
+    refused = [claim.exception() for claim in given]
+    assert [type(error) for error in refused if error] == [FileError]
+    # Whoever comes later is told the same.
+    assert [Owners(out).clash(u) for u in (jan, feb)] == [bool(e) for e in refused]
+
+
+def test_where_a_disk_offers_no_locks_the_first_line_holds(tmp_path, out, monkeypatch):
+    monkeypatch.setattr(module, "_is_locked", lambda file: False)
+    first, second, append = Owners(out), Owners(out), Owners._append
+    jan, feb = (x(tmp_path / month / "x.wav") for month in ("jan", "feb"))
+
+    def late(index, line):
+        if not first.known("x"):
+            first.claim(jan, out / "x.txt")
+        append(second, index, line)
+
+    monkeypatch.setattr(second, "_append", late)
+    with pytest.raises(FileError, match=r"is of .*jan.*, not of .*feb"):
+        second.claim(feb, out / "x.txt")
+    assert not Owners(out).clash(jan)
+    first.claim(jan, out / "x.txt")
+
+
+def test_a_disk_that_takes_two_names_for_one(tmp_path, out):
+    one, other = tmp_path / "Calls" / "x.wav", tmp_path / "calls" / "x.wav"
+    for path in (one, other):
+        path.parent.mkdir(exist_ok=True)
+    one.touch()
+    claim(out, x(one))
+    assert Owners(out).clash(x(other))  # there is none
+    other.unlink(missing_ok=True)
+    other.hardlink_to(one)
+    assert not Owners(out).clash(x(other))
+    assert Owners(out).clash(x(other, offset=1.0))
 
 
 def test_the_last_line_of_an_id_holds(tmp_path, out):

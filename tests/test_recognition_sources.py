@@ -264,3 +264,14 @@ def test_the_fixed_part_of_a_pattern():
         r"\\?\C:\calls\*.wav": r"\\?\C:\calls",
     }.items():
         assert fixed_part(PureWindowsPath(pattern)) == PureWindowsPath(fixed)
+
+
+@pytest.mark.parametrize("asked", ["sets/a.jsonl", "sets/*.jsonl"])
+def test_manifests_change_no_id_of_files_beside_them(tmp_path, asked):
+    for name in ("talk/x.wav", "sets/y.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    row = '{"id": "q", "audio_filepath": "y.wav"}\n'
+    (tmp_path / "sets/a.jsonl").write_text(row, encoding="utf-8")
+    found = find_utterances([tmp_path / "talk/x.wav", tmp_path / asked])
+    assert [utterance.id for utterance in found] == ["q", "x"]

@@ -104,7 +104,7 @@ class BeamDecoder:
         config: DecodingConfig,
         *,
         apart: bool = False,
-    ) -> "Ends":
+    ) -> "Outcome":
         """Return what the search ends with.
 
         Args:
@@ -123,7 +123,7 @@ class BeamDecoder:
             apart=apart,
         )
         ends, prefixes, kept = run_search(rows, self.knowledge, weights)
-        return Ends(ends.scores, ends.acoustic, ends.whole, prefixes, kept)
+        return Outcome(ends.scores, ends.acoustic, ends.whole, prefixes, kept)
 
     def _most_added(self, config: DecodingConfig) -> float:
         """Return what a token never adds more than to a score, beside its own."""
@@ -155,7 +155,7 @@ class BeamDecoder:
 
 
 @dataclass(frozen=True)
-class Ends:
+class Outcome:
     """Label sequences that a search ended with, in no order.
 
     Attributes:

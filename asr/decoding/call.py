@@ -1,7 +1,7 @@
 """What the search is called with: one record of numbers and addresses of arrays.
 
 A record, as machine code that takes nothing else can be loaded without a compiler; see
-:func:`asr.machine.loaded`.
+:class:`asr.machine_code.MachineCode`.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ ARRAYS = {
     "ngram_backoff": np.float32,
     "ngram_suffix": np.int32,
     "ngram_state": np.int32,
-    "letters": np.int32,
+    "ngram_letters": np.int32,
     "hot_column": np.int32,
     "hot_move": np.int32,
     "hot_gain": np.float64,
@@ -64,10 +64,11 @@ _NUMBERS = {
     **dict.fromkeys(("frame", "count", "size", "swapped"), np.int64),
 }
 
-#: An address, the rows and the columns of each array; then numbers.
-CALL = np.dtype(
-    [(name, np.int64, 3) for name in ARRAYS] + [*_NUMBERS.items()], align=True
-)
+_FIELDS = [(name, np.int64, 3) for name in ARRAYS] + [*_NUMBERS.items()]
+
+#: An address, the rows and the columns of each array; then numbers. In Python too its
+#: fields are attributes.
+CALL = np.dtype((np.record, np.dtype(_FIELDS, align=True)))
 
 
 def fill(call: Any, arrays: dict[str, npt.NDArray[Any]]) -> None:
@@ -85,17 +86,18 @@ def fill(call: Any, arrays: dict[str, npt.NDArray[Any]]) -> None:
 
 def known(knowledge: Knowledge) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of what is known, by their names in the record."""
-    matcher = knowledge.matcher
-    ngrams = knowledge.ngrams
-    arrays = (
-        *knowledge.pieces,
-        *knowledge.trie,
-        *(ngrams.first, ngrams.word, ngrams.log_prob, ngrams.backoff),
-        *(ngrams.suffix, ngrams.state, ngrams.letters),
-        *(matcher.column, matcher.move, matcher.gain, matcher.ahead),
-    )
-    names = list(ARRAYS)[1 : 1 + len(arrays)]
-    return dict(zip(names, arrays, strict=True))
+    groups: dict[str, Any] = {
+        "piece": knowledge.pieces,
+        "trie": knowledge.trie,
+        "ngram": knowledge.ngrams,
+        "hot": knowledge.matcher,
+    }
+    return {
+        f"{group}_{name}": value
+        for group, values in groups.items()
+        for name, value in values._asdict().items()
+        if isinstance(value, np.ndarray)
+    }
 
 
 def numbers(knowledge: Knowledge, weights: Weights) -> Iterator[tuple[str, float]]:

@@ -1,4 +1,4 @@
-"""The search as one function of one pointer, for :func:`asr.machine.loaded`."""
+"""The search as one function of one pointer: :class:`asr.machine_code.MachineCode`."""
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, attr-defined"
 
@@ -61,7 +61,7 @@ def _knowledge(call):
         call.kind,
         call.start,
         call.end,
-        _row(call.letters, np.int32),
+        _row(call.ngram_letters, np.int32),
         call.lost,
     )
     matcher = Matcher(
@@ -102,7 +102,7 @@ def _room(call):
 
 def entry(pointed):
     """Go on with the search of a ``CALL``; see :func:`asr.decoding.search.search`."""
-    call = carray(pointed, 1)[0]
+    call = carray(pointed, 1, CALL)[0]
     weights = Weights(
         call.beam,
         call.beam_threshold,

@@ -68,7 +68,7 @@ def _find(table, kept, parent, token):
 
 
 @part
-def number_again(prefixes, count):
+def _number_again(prefixes, count):
     """Fill the hash table, which is empty, with the prefixes there are."""
     kept, table = prefixes.kept, prefixes.table
     for prefix in range(1, count):
@@ -280,7 +280,7 @@ def search(log_probs, knowledge, weights, prefixes, room, progress):
     beam, steps = room.beam, room.steps
     if progress.swapped:
         beam = Beam(beam.prefix, beam.longer, beam.sibling, beam.after, beam.before)
-    number_again(prefixes, count)
+    _number_again(prefixes, count)
     lacks = DONE
     while frame < len(log_probs) and size:
         row = log_probs[frame]

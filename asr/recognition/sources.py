@@ -43,7 +43,8 @@ def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
     """
     files: list[Path] = []
     listed: list[Utterance] = []
-    for path in (found for given in paths for found in _expand(given)):
+    matched = [_expand(given) for given in paths]
+    for path in (path for found in matched for path in found):
         if path == STDIN:
             files.append(path)
         elif os.path.isdir(path):  # noqa: PTH112 - for pathlib a long name is an error
@@ -65,7 +66,7 @@ def find_utterances(paths: Sequence[Path]) -> list[Utterance]:
         kept.setdefault(place(path), path)
     files = list(kept.values())
     named = [path for path in files if path != STDIN]
-    words = ids_from_paths(named, roots=_roots(paths))
+    words = ids_from_paths(named, roots=_roots(paths, matched))
     names = dict(zip(named, words, strict=True)) | {STDIN: _STDIN_ID}
     utterances = listed + [Utterance(id=names[path], audio=path) for path in files]
     _require_distinct(utterances)
@@ -125,12 +126,19 @@ def _is_pattern(path: Path) -> bool:
     return glob.has_magic(str(path)) and not os.path.lexists(path)
 
 
-def _roots(paths: Sequence[Path]) -> list[Path]:
-    """Return the folders below which files get their ids."""
+def _roots(paths: Sequence[Path], matched: Sequence[Sequence[Path]]) -> list[Path]:
+    """Return the folders below which files get their ids.
+
+    Args:
+        paths: What is asked for.
+        matched: For each what it stands for, see :func:`_expand`.
+    """
     roots = []
-    for path in paths:
+    for path, found in zip(paths, matched, strict=True):
         if _is_pattern(path):
-            roots.append(fixed_part(path))
+            # What a manifest lists has its ids from there.
+            if any(p.is_dir() or not is_manifest(p) for p in found):
+                roots.append(fixed_part(path))
         elif os.path.isdir(path):  # noqa: PTH112 - as above
             roots.append(path)
         elif path != STDIN and not is_manifest(path):
