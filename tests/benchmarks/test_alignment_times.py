@@ -167,4 +167,4 @@ def test_an_hour_against_its_text(tmp_path):
     print(f"not within their utterances; the wrong text is at {utterances[middle][1]}")
     print(result.stderr)
     assert outside < 0.02 * position
-    assert lines[middle].split(maxsplit=1)[1][:30] in result.stderr
+    assert lines[middle].split(maxsplit=1)[1][:15] in result.stderr
