@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from asr.recognition.options import SearchOptions
 
 Lm = Annotated[
     Path | None, typer.Option(help="Language model (asr lm, or an ARPA file).")
@@ -44,9 +47,37 @@ Settings = Annotated[
 ]
 
 
-def starter(tell: Callable[[str], object]) -> Path:
-    """Return what is taken where no model is named, and tell so."""
-    from asr.model.named import STARTER
+def choose(
+    model: Path | None,
+    tell: Callable[[str], object],
+    *,
+    lm: Path | None,
+    lexicon: Path | None,
+    grammar: Path | None,
+    hotwords: Path | None,
+    hotword: list[str] | None,
+    beam: int,
+    greedy: bool,
+    settings: list[str] | None,
+) -> "tuple[Path, SearchOptions]":
+    """Return the model and how to search with it, by what the user says.
 
-    tell("no --model: this is the starter model, for English; asr models says more")
-    return STARTER.folder
+    Where no model is named it is the starter, which is told.
+    """
+    from asr.model.named import STARTER
+    from asr.recognition.options import SearchOptions, with_own_lm
+
+    if model is None:
+        tell("no --model: this is the starter model, for English; asr models says more")
+        model = STARTER.folder
+    said = SearchOptions(
+        lm=lm,
+        lexicon=lexicon,
+        grammar=grammar,
+        hotwords_file=hotwords,
+        hotwords=tuple(hotword or ()),
+        beam=beam,
+        settings=tuple(settings or ()),
+        greedy=greedy,
+    )
+    return model, with_own_lm(said, model)

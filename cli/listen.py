@@ -16,7 +16,7 @@ from .known import (
     Lexicon,
     Lm,
     Settings,
-    starter,
+    choose,
 )
 from .stopping import StopSignals
 
@@ -90,7 +90,7 @@ def listen(
     from asr.recognition.acoustics import load_acoustics
     from asr.recognition.capture import open_sound
     from asr.recognition.listening import Listener
-    from asr.recognition.options import SearchOptions, make_decoding, with_own_lm
+    from asr.recognition.options import make_decoding
 
     from .captions import Captions
 
@@ -98,24 +98,21 @@ def listen(
         raise typer.BadParameter("--rate is that of raw samples; it needs --input")
     if device_name is not None and source is not None:
         raise typer.BadParameter("--device-name and --input: choose one of them")
-    if model is None:
-        model = starter(_note)
-    search = with_own_lm(
-        SearchOptions(
-            lm=lm,
-            lexicon=lexicon,
-            grammar=grammar,
-            hotwords_file=hotwords,
-            hotwords=tuple(hotword or ()),
-            beam=beam,
-            settings=tuple(settings or ()),
-            greedy=greedy,
-        ),
+    chosen, search = choose(
         model,
+        _note,
+        lm=lm,
+        lexicon=lexicon,
+        grammar=grammar,
+        hotwords=hotwords,
+        hotword=hotword,
+        beam=beam,
+        greedy=greedy,
+        settings=settings,
     )
     if out is not None:
         require_apart(
-            out, [source, search.lm, lexicon, grammar, hotwords, find_model(model)]
+            out, [source, search.lm, lexicon, grammar, hotwords, find_model(chosen)]
         )
     with StopSignals(b"") as signals, ExitStack() as stack:
         # Before the model, which takes longer to load than to say what is missing.
@@ -128,7 +125,7 @@ def listen(
                 tell=_note,
             )
         )
-        loaded = load_acoustics(model, device)
+        loaded = load_acoustics(chosen, device)
         decoding = make_decoding(loaded, search, words=True, tell=_note)
         heard = Listener(loaded, decoding, interval=interval, tell=_note)
         write = None

@@ -15,7 +15,7 @@ from .known import (
     Lexicon,
     Lm,
     Settings,
-    starter,
+    choose,
 )
 from .stopping import StopSignals
 
@@ -142,7 +142,7 @@ def transcribe(
     from asr.hypotheses import Hypothesis
     from asr.model.file import find_model
     from asr.recognition.acoustics import load_acoustics
-    from asr.recognition.options import SearchOptions, make_decoding, with_own_lm
+    from asr.recognition.options import make_decoding
     from asr.recognition.outputs import Destination, Outputs
     from asr.recognition.passages import LONG_UTTERANCE
     from asr.recognition.recogniser import transcribe
@@ -171,22 +171,19 @@ def transcribe(
         force=force,
         layout=layout,
     )
-    if model is None:
-        model = starter(_note)
-    search = with_own_lm(
-        SearchOptions(
-            lm=lm,
-            lexicon=lexicon,
-            grammar=grammar,
-            hotwords_file=hotwords,
-            hotwords=tuple(hotword or ()),
-            beam=beam,
-            settings=tuple(settings or ()),
-            greedy=greedy,
-        ),
+    chosen, search = choose(
         model,
+        _note,
+        lm=lm,
+        lexicon=lexicon,
+        grammar=grammar,
+        hotwords=hotwords,
+        hotword=hotword,
+        beam=beam,
+        greedy=greedy,
+        settings=settings,
     )
-    read = [*audio, search.lm, lexicon, grammar, hotwords, find_model(model)]
+    read = [*audio, search.lm, lexicon, grammar, hotwords, find_model(chosen)]
     left: list[Utterance] = []
     failed: list[str] = []
     cut: list[str] = []
@@ -203,7 +200,7 @@ def transcribe(
                 )
             if not left:
                 return
-            loaded = load_acoustics(model, device)
+            loaded = load_acoustics(chosen, device)
             decoding = make_decoding(
                 loaded,
                 search,
